@@ -2,57 +2,77 @@
 
 #![allow(dead_code, reason = "the switch offers what the protocols to come will need")]
 
-use std::{cell::UnsafeCell, time::Duration};
+use std::time::Duration;
 #[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
 pub(crate) use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, atomic},
     thread::{self, Scope, ScopedJoinHandle, scope},
 };
 
-/// A value shared by protocol and not by atomics: who may touch it when is proven by the file that
-/// holds it.
+/// A word that one thread at a time uses, by a protocol that the file holding it states.
+///
+/// Here it is a relaxed atomic, which compiles to plain loads and stores, so that a broken protocol is a wrong value and
+/// never undefined behaviour. In a model it is a plain cell, and an access that the protocol does not order is a
+/// causality violation.
 #[derive(Debug, Default)]
 #[repr(transparent)]
-pub(crate) struct Plain<T>(UnsafeCell<T>);
+pub(crate) struct Plain<T: Word>(T::Atomic);
 
-// SAFETY: `get` and `set` are the only accesses through a shared reference, and both make their
-// callers promise that no other thread writes (`get`) or touches (`set`) the value meanwhile.
-unsafe impl<T: Send> Sync for Plain<T> {}
-
-impl<T: Copy> Plain<T> {
+impl<T: Word> Plain<T> {
     /// A cell that holds `value`.
-    pub(crate) const fn new(value: T) -> Self {
-        Self(UnsafeCell::new(value))
+    #[inline(always)]
+    pub(crate) fn new(value: T) -> Self {
+        Self(T::atomic(value))
     }
 
     /// The value.
-    ///
-    /// # Safety
-    ///
-    /// No other thread writes the value without having synchronised with this read.
     #[inline(always)]
-    pub(crate) unsafe fn get(&self) -> T {
-        // SAFETY: the pointer is the cell's own, and our caller keeps writers away.
-        unsafe { *self.0.get() }
+    pub(crate) fn get(&self) -> T {
+        T::get(&self.0)
     }
 
     /// Replaces the value.
-    ///
-    /// # Safety
-    ///
-    /// No other thread reads or writes the value without having synchronised with this write.
     #[inline(always)]
-    pub(crate) unsafe fn set(&self, value: T) {
-        // SAFETY: the pointer is the cell's own, and our caller keeps everybody else away.
-        unsafe { *self.0.get() = value };
-    }
-
-    /// The value, for whoever has the cell to itself.
-    #[inline(always)]
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        self.0.get_mut()
+    pub(crate) fn set(&self, value: T) {
+        T::set(&self.0, value);
     }
 }
+
+/// The values that a `Plain` can hold.
+pub(crate) trait Word: Copy {
+    /// The atomic of the same size.
+    type Atomic: std::fmt::Debug;
+    fn atomic(value: Self) -> Self::Atomic;
+    fn get(atomic: &Self::Atomic) -> Self;
+    fn set(atomic: &Self::Atomic, value: Self);
+}
+
+macro_rules! words {
+    ($($word:ty => $atomic:ty),*) => {
+        $(impl Word for $word {
+            type Atomic = $atomic;
+
+            #[inline(always)]
+            fn atomic(value: Self) -> $atomic {
+                <$atomic>::new(value)
+            }
+
+            #[inline(always)]
+            fn get(atomic: &$atomic) -> Self {
+                // Relaxed: ordered by the protocol of whoever holds the cell.
+                atomic.load(atomic::Ordering::Relaxed)
+            }
+
+            #[inline(always)]
+            fn set(atomic: &$atomic, value: Self) {
+                // Relaxed: ordered by the protocol of whoever holds the cell.
+                atomic.store(value, atomic::Ordering::Relaxed);
+            }
+        })*
+    };
+}
+
+words!(u32 => atomic::AtomicU32, u64 => atomic::AtomicU64, usize => atomic::AtomicUsize);
 
 /// Whether an object is alive, known to models only.
 ///
@@ -65,6 +85,12 @@ impl Lifetime {
     /// The lifetime of an object that begins now.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    /// The lifetime of a cell that is no object.
+    #[inline(always)]
+    pub(crate) const fn ended() -> Self {
         Self
     }
 

@@ -1,0 +1,126 @@
+//! The model's side of the switch: loom's types, with every memory ordering recorded.
+
+#![allow(dead_code, reason = "the switch offers what the protocols to come will need")]
+
+pub(crate) mod atomic;
+#[cfg(test)]
+mod explore;
+#[cfg(test)]
+mod record;
+mod sites;
+#[cfg(test)]
+mod tests;
+pub(crate) mod thread;
+
+use std::time::Duration;
+
+use loom::cell::UnsafeCell;
+#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
+pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+
+#[cfg(test)]
+pub(crate) use explore::explore;
+pub(crate) use sites::mutant;
+pub(crate) use thread::{Scope, ScopedJoinHandle, scope};
+
+/// A value shared by protocol and not by atomics: a data race on it is a causality violation.
+#[derive(Debug, Default)]
+pub(crate) struct Plain<T>(UnsafeCell<T>);
+
+// SAFETY: every access goes through loom's cell, which stops the model before two of them race.
+unsafe impl<T: Send> Sync for Plain<T> {}
+
+// SAFETY: the cell owns its value, and loom's own state is reached by index and not by pointer.
+unsafe impl<T: Send> Send for Plain<T> {}
+
+impl<T: Copy> Plain<T> {
+    /// A cell that holds `value`.
+    #[track_caller]
+    pub(crate) fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// The value.
+    ///
+    /// # Safety
+    ///
+    /// No other thread writes the value without having synchronised with this read.
+    #[track_caller]
+    pub(crate) unsafe fn get(&self) -> T {
+        // SAFETY: loom hands out the cell's own pointer, after it has seen that nobody writes.
+        self.0.with(|value| unsafe { *value })
+    }
+
+    /// Replaces the value.
+    ///
+    /// # Safety
+    ///
+    /// No other thread reads or writes the value without having synchronised with this write.
+    #[track_caller]
+    pub(crate) unsafe fn set(&self, value: T) {
+        // SAFETY: loom hands out the cell's own pointer, after it has seen that nobody else is at it.
+        self.0.with_mut(|place| unsafe { *place = value });
+    }
+
+    /// The value, for whoever has the cell to itself.
+    #[track_caller]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        let place = self.0.with_mut(|place| place);
+        // SAFETY: the pointer is the cell's own, and the exclusive borrow lasts as long as the result.
+        unsafe { &mut *place }
+    }
+}
+
+/// Whether an object is alive: a use after free is a causality violation, whatever the schedule.
+///
+/// loom does not see memory freed, so it would neither generate the schedules in which another
+/// thread frees between two operations, nor notice that freed memory is read. It does see this cell:
+/// each access reads it, and freeing writes it.
+#[derive(Debug)]
+pub(crate) struct Lifetime {
+    alive: UnsafeCell<bool>,
+}
+
+// SAFETY: every access goes through loom's cell, which stops the model before two of them race.
+unsafe impl Sync for Lifetime {}
+
+impl Lifetime {
+    /// The lifetime of an object that begins now.
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        Self { alive: UnsafeCell::new(true) }
+    }
+
+    /// Says that the object is touched: it must be alive.
+    #[track_caller]
+    pub(crate) fn access(&self) {
+        // SAFETY: loom hands out the cell's own pointer, after it has seen that nobody writes.
+        let alive = self.alive.with(|alive| unsafe { *alive });
+        assert!(alive, "an object was used after it was freed");
+    }
+
+    /// Says that the object is freed: it must be alive, and everybody else be done with it.
+    #[track_caller]
+    pub(crate) fn end(&self) {
+        // SAFETY: loom hands out the cell's own pointer, after it has seen that nobody else is at it.
+        let was_alive = self.alive.with_mut(|alive| unsafe { alive.replace(false) });
+        assert!(was_alive, "an object was freed twice");
+    }
+}
+
+impl Default for Lifetime {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Waits for `condvar`; the limit is never reached, because a model has no clock.
+#[track_caller]
+pub(crate) fn wait_for<'a, T>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    _limit: Duration,
+) -> (MutexGuard<'a, T>, bool) {
+    (condvar.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner), false)
+}
