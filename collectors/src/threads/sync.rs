@@ -7,7 +7,7 @@
 //! | here                           | normal build              | model                                |
 //! |--------------------------------|---------------------------|--------------------------------------|
 //! | `atomic`, `Mutex`, `Arc`, ...  | the standard library's    | loom's, recorded and weakened        |
-//! | [`Plain`]                      | a cell, plain accesses    | a data race is a causality violation |
+//! | [`Plain`]                      | plain loads and stores    | a data race is a causality violation |
 //! | [`Lifetime`]                   | nothing, zero bytes       | so is a use after free               |
 //! | [`scope`]                      | `std::thread::scope`      | spawn, then join in every case       |
 //! | [`wait_for`]                   | waits with a limit        | never times out                      |

@@ -41,33 +41,17 @@ impl<T: Copy> Plain<T> {
     }
 
     /// The value.
-    ///
-    /// # Safety
-    ///
-    /// No other thread writes the value without having synchronised with this read.
     #[track_caller]
-    pub(crate) unsafe fn get(&self) -> T {
+    pub(crate) fn get(&self) -> T {
         // SAFETY: loom hands out the cell's own pointer, after it has seen that nobody writes.
         self.0.with(|value| unsafe { *value })
     }
 
     /// Replaces the value.
-    ///
-    /// # Safety
-    ///
-    /// No other thread reads or writes the value without having synchronised with this write.
     #[track_caller]
-    pub(crate) unsafe fn set(&self, value: T) {
+    pub(crate) fn set(&self, value: T) {
         // SAFETY: loom hands out the cell's own pointer, after it has seen that nobody else is at it.
         self.0.with_mut(|place| unsafe { *place = value });
-    }
-
-    /// The value, for whoever has the cell to itself.
-    #[track_caller]
-    pub(crate) fn get_mut(&mut self) -> &mut T {
-        let place = self.0.with_mut(|place| place);
-        // SAFETY: the pointer is the cell's own, and the exclusive borrow lasts as long as the result.
-        unsafe { &mut *place }
     }
 }
 
@@ -89,6 +73,12 @@ impl Lifetime {
     #[track_caller]
     pub(crate) fn new() -> Self {
         Self { alive: UnsafeCell::new(true) }
+    }
+
+    /// The lifetime of a cell that is no object.
+    #[track_caller]
+    pub(crate) fn ended() -> Self {
+        Self { alive: UnsafeCell::new(false) }
     }
 
     /// Says that the object is touched: it must be alive.

@@ -157,14 +157,12 @@ fn a_race_on_a_plain_value_is_caught_and_a_handed_over_one_is_not() {
             let others = Arc::clone(&shared);
             let thread = thread::spawn(move || {
                 let (value, ready) = &*others;
-                // SAFETY: nobody reads before `ready` is set.
-                unsafe { value.set(7) };
+                value.set(7);
                 ready.store(true, ordering);
             });
             let (value, ready) = &*shared;
             if ready.load(Acquire) {
-                // SAFETY: whoever wrote the value has set `ready` after it.
-                assert_eq!(unsafe { value.get() }, 7);
+                assert_eq!(value.get(), 7);
             }
             thread.join().unwrap();
         })
