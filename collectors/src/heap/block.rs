@@ -1,0 +1,243 @@
+//! Blocks: 64 KiB of cells of one size, owned by one mutator's share of the heap.
+//!
+//! # Synchronization
+//!
+//! | variable           | written by                              | read by                     | protocol             |
+//! |--------------------|-----------------------------------------|-----------------------------|----------------------|
+//! | `owner`            | whoever takes the block from the space  | whoever frees an object     | published with it    |
+//! | `cell_bytes` ...   | the same                                | the same                    | the same             |
+//! | `free`, `used` ... | the owner; anyone while the world stops | the same                    | safepoint handshake  |
+//! | bitmaps            | the owner; anyone while the world stops | the same                    | safepoint handshake  |
+
+use std::{ops::Deref, ptr::NonNull};
+
+use super::{
+    layout::{
+        BITMAP_WORD, BLOCK_BITMAP, BLOCK_BYTES, BitmapWord, CHUNK_BYTES, GRANULE, MIDDLE, YOUNG,
+    },
+    object::{Header, Object},
+};
+use crate::threads::sync::Plain;
+
+/// What a block is being used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Use {
+    /// In the space's pool.
+    Pooled = 0,
+    /// Its owner allocates from it.
+    Current = 1,
+    /// It has free cells and is on its owner's list of such blocks.
+    Partial = 2,
+    /// When it was last looked at, all of its cells were objects.
+    Full = 3,
+    /// It is the mapping of one large object.
+    Large = 4,
+}
+
+/// What is known of one block; it lies in the block's chunk, not in the block.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct BlockRecord {
+    /// The first free cell's object address, or 0. Each links to the next.
+    pub(crate) free: Plain<usize>,
+    /// The address of the `Share` that allocates here.
+    pub(crate) owner: Plain<usize>,
+    /// Cells that are objects.
+    pub(crate) used: Plain<u32>,
+    /// Cells ever put on the free list; those behind have never been touched.
+    pub(crate) carved: Plain<u32>,
+    /// How many cells there are.
+    pub(crate) cells: Plain<u32>,
+    /// The size class.
+    pub(crate) class: Plain<u32>,
+    /// Bytes of a cell.
+    pub(crate) cell_bytes: Plain<usize>,
+    /// Where in a cell the object begins: behind its extent, if the cells are for objects that have one.
+    pub(crate) object_offset: Plain<usize>,
+    /// Neighbours in the owner's list of blocks with free cells, or 0.
+    pub(crate) next: Plain<usize>,
+    pub(crate) previous: Plain<usize>,
+    /// The `Use` of the block.
+    usage: Plain<u32>,
+    /// Whether it is on its owner's list of blocks allocated from since the last young collection.
+    pub(crate) touched: Plain<u32>,
+    /// Whether it is on the collector's list of blocks with objects of the middle generation.
+    pub(crate) listed: Plain<u32>,
+}
+
+impl BlockRecord {
+    pub(crate) fn new() -> Self {
+        Self {
+            free: Plain::new(0),
+            owner: Plain::new(0),
+            used: Plain::new(0),
+            carved: Plain::new(0),
+            cells: Plain::new(0),
+            class: Plain::new(0),
+            cell_bytes: Plain::new(0),
+            object_offset: Plain::new(0),
+            next: Plain::new(0),
+            previous: Plain::new(0),
+            usage: Plain::new(Use::Pooled as u32),
+            touched: Plain::new(0),
+            listed: Plain::new(0),
+        }
+    }
+}
+
+/// A handle on a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Block(NonNull<BlockRecord>);
+
+// SAFETY: the address of a record; what is done through it is proved where it is done.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Deref for Block {
+    type Target = BlockRecord;
+
+    #[inline(always)]
+    fn deref(&self) -> &BlockRecord {
+        // SAFETY: records are made with their chunk and stay until the heap is dropped, or, for a large object, until
+        // it is freed; handles are not kept longer (`Block::of`, `Block::from_record`).
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Block {
+    /// The block that `address` lies in.
+    #[inline(always)]
+    pub(crate) fn of(address: usize) -> Self {
+        let chunk = address & !(CHUNK_BYTES - 1);
+        let index = (address & (CHUNK_BYTES - 1)) / BLOCK_BYTES;
+        let record = (chunk as *mut BlockRecord).wrapping_add(index);
+        // SAFETY: a chunk does not lie at address 0.
+        Self(unsafe { NonNull::new_unchecked(record) })
+    }
+
+    /// The block whose record lies at `address`, which `record` gave.
+    pub(crate) fn from_record(address: usize) -> Option<Self> {
+        NonNull::new(address as *mut BlockRecord).map(Self)
+    }
+
+    /// The address of the block's record, its name in lists.
+    #[inline(always)]
+    pub(crate) fn record(self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    fn chunk(self) -> usize {
+        self.record() & !(CHUNK_BYTES - 1)
+    }
+
+    fn index(self) -> usize {
+        (self.record() - self.chunk()) / size_of::<BlockRecord>()
+    }
+
+    /// The address of its first cell.
+    pub(crate) fn start(self) -> usize {
+        self.chunk() + self.index() * BLOCK_BYTES
+    }
+
+    /// What it is being used for.
+    pub(crate) fn usage(&self) -> Use {
+        match self.usage.get() {
+            0 => Use::Pooled,
+            1 => Use::Current,
+            2 => Use::Partial,
+            3 => Use::Full,
+            _ => Use::Large,
+        }
+    }
+
+    pub(crate) fn set_usage(&self, usage: Use) {
+        self.usage.set(usage as u32);
+    }
+
+    /// The address of cell `index`'s object.
+    pub(crate) fn object_address(&self, index: u32) -> usize {
+        self.start() + self.object_offset.get() + index as usize * self.cell_bytes.get()
+    }
+
+    /// The objects of this block, in address order.
+    pub(crate) fn objects<H: Header>(self) -> impl Iterator<Item = Object<H>> {
+        let first = self.start() + self.object_offset.get();
+        let step = self.cell_bytes.get();
+        (0..self.carved.get() as usize).filter_map(move |index| {
+            // SAFETY: the address of a cell of this block that has been carved.
+            let cell = unsafe { Object::<H>::at(first + index * step) };
+            (!cell.descriptor().is_free()).then_some(cell)
+        })
+    }
+
+    /// One bit a granule: objects allocated since the last young collection, and cells that were.
+    #[inline(always)]
+    pub(crate) fn young<'a>(self) -> &'a [BitmapWord] {
+        self.bitmap(YOUNG)
+    }
+
+    /// One bit a granule: objects that survived one young collection, and cells that did.
+    pub(crate) fn middle<'a>(self) -> &'a [BitmapWord] {
+        self.bitmap(MIDDLE)
+    }
+
+    #[inline(always)]
+    fn bitmap<'a>(self, table: usize) -> &'a [BitmapWord] {
+        let words = (self.chunk() + table) as *const BitmapWord;
+        let first = words.wrapping_add(self.index() * BLOCK_BITMAP);
+        // SAFETY: the table is made with the chunk, has these words for each block, and stays while the chunk does.
+        unsafe { std::slice::from_raw_parts(first, BLOCK_BITMAP) }
+    }
+
+    /// The objects whose bit is set in word `index` of `bits`.
+    #[inline(always)]
+    pub(crate) fn objects_of_bits<H: Header>(
+        self,
+        index: usize,
+        mut bits: u64,
+    ) -> impl Iterator<Item = Object<H>> {
+        let first = self.start() + index * BITMAP_WORD * GRANULE;
+        let cells = Cells::of(self);
+        std::iter::from_fn(move || {
+            while bits != 0 {
+                let granule = first + bits.trailing_zeros() as usize * GRANULE;
+                bits &= bits - 1;
+                let address = cells.beginning_in(granule);
+                // SAFETY: a bit is set only for the granule in which a cell of this block begins.
+                let cell = unsafe { Object::<H>::at(address) };
+                if !cell.descriptor().is_free() {
+                    return Some(cell);
+                }
+            }
+            None
+        })
+    }
+}
+
+/// Finds the cell that begins in a granule, by a multiplication in place of a division.
+#[derive(Clone, Copy)]
+struct Cells {
+    first: usize,
+    bytes: usize,
+    reciprocal: u64,
+}
+
+impl Cells {
+    fn of(block: Block) -> Self {
+        let bytes = block.cell_bytes.get().min(BLOCK_BYTES);
+        let first = block.start() + block.object_offset.get();
+        Self { first, bytes, reciprocal: (1 << 32) / bytes as u64 + 1 }
+    }
+
+    /// The object address of the cell that begins in the granule at `granule`.
+    fn beginning_in(self, granule: usize) -> usize {
+        // The first cell that begins at or after the granule's start. Offsets are below 2^16 and cells at least 2^5,
+        // so the rounded-up reciprocal in 32 bits is exact.
+        let offset = (granule.saturating_sub(self.first) + self.bytes - 1) as u64;
+        let index = (offset * self.reciprocal >> 32) as usize;
+        self.first + index * self.bytes
+    }
+}

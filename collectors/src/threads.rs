@@ -1,0 +1,4 @@
+//! Who manages memory: mutators, safepoints, and the switch between real threads and the model checker's.
+
+pub(crate) mod sync;
+pub(crate) mod world;
