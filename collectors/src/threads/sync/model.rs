@@ -12,11 +12,14 @@ mod sites;
 mod tests;
 pub(crate) mod thread;
 
+// The standard library's: loom's cannot be a method's `self`, nor hold what has no size.
+#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
+pub(crate) use std::sync::Arc;
 use std::time::Duration;
 
 use loom::cell::UnsafeCell;
 #[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
-pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, RwLock};
 
 #[cfg(test)]
 pub(crate) use explore::explore;
