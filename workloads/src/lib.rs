@@ -1,0 +1,42 @@
+//! Workloads: programs to try ways of managing memory on, each generic over the collector.
+//!
+//! This crate must never know a collector by name, a clock, the file system at run time (what a workload reads is
+//! embedded, or handed to it by the harness) or anything global. What a workload does is determined by its parameters,
+//! its seed and its number of threads, and it proves what it did by a checksum of data words read back through the heap.
+//!
+//! To add a workload: write a file with a type that implements [`Workload`], and add the type to the list below. It is
+//! then offered by name, validated, tested under every collector and charted like the others.
+
+#![forbid(unsafe_code)]
+
+pub use choices::Choices;
+pub use input::InputFile;
+pub use outcome::{Expected, Objects, Outcome};
+pub use parameter::{Parameter, ParameterError};
+pub use program::Program;
+pub use registry::WithWorkload;
+pub use workload::Workload;
+
+mod choices;
+mod faults;
+mod input;
+mod outcome;
+mod parameter;
+mod program;
+mod workload;
+#[macro_use]
+mod registry;
+
+pub mod binary_trees;
+pub mod friends;
+pub mod growing_live;
+pub mod heap_graph;
+pub mod rings;
+
+workloads![
+    friends::Friends,
+    rings::Rings,
+    binary_trees::BinaryTrees,
+    growing_live::GrowingLive,
+    heap_graph::HeapGraph,
+];

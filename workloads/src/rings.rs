@@ -1,0 +1,198 @@
+//! Rings: cyclic garbage of any size, beside lists of the same size that are not cyclic.
+//!
+//! *Claims tested:* that the cost of finding a cycle does not depend on its length, that a collector gains from garbage
+//! that it need not look for (the lists), and that what survives a few young collections is still found when it dies.
+//! Each ring is kept until a number of others have been made, so with large batches rings die old. The lists are what
+//! counting handles at once, by a cascade of releases as long as the list.
+
+use collectors::{Class, Collector, Heap, Layout, OutOfMemory, Root};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Choices, Expected, Parameter, ParameterError, Program, Workload, parameter::within,
+    program::sum_of_words,
+};
+
+/// The slot of a node that holds the next one.
+const NEXT: usize = 0;
+
+/// The workload `rings`.
+pub struct Rings;
+
+/// How many rings, of which size and kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Parameters {
+    /// Rings and lists made by each thread.
+    pub rings: u64,
+    /// Nodes of each.
+    pub ring_size: u32,
+    /// Of 100, how many are rings; the others are lists.
+    pub cyclic_percent: u32,
+    /// Rings and lists alive at a time.
+    pub kept: u32,
+    /// Data words of a node.
+    pub words: u32,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self { rings: 30_000, ring_size: 100, cyclic_percent: 50, kept: 100, words: 2 }
+    }
+}
+
+/// The classes of the workload.
+pub struct Setup<C: Collector> {
+    node: Class<C>,
+    batch: Class<C>,
+}
+
+/// What a chain of nodes is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// The last node leads to the first.
+    Ring,
+    /// The last node leads nowhere.
+    List,
+}
+
+impl Workload for Rings {
+    const NAME: &'static str = "rings";
+    const SUMMARY: &'static str = "rings and lists of one size, kept for a while: \
+                                   what does cyclic garbage cost that plain garbage does not?";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter {
+            name: "rings",
+            default: "30000",
+            unit: "rings",
+            range: "1 to 1000000000",
+            meaning: "rings and lists made by each thread",
+        },
+        Parameter {
+            name: "ring-size",
+            default: "100",
+            unit: "objects",
+            range: "1 to 100000000",
+            meaning: "nodes of each ring and of each list",
+        },
+        Parameter {
+            name: "cyclic-percent",
+            default: "50",
+            unit: "%",
+            range: "0 to 100",
+            meaning: "how many are rings; the others are lists",
+        },
+        Parameter {
+            name: "kept",
+            default: "100",
+            unit: "rings",
+            range: "1 to 1000000",
+            meaning: "rings and lists alive at a time: the oldest is dropped for each new one",
+        },
+        Parameter {
+            name: "words",
+            default: "2",
+            unit: "words of 8 bytes",
+            range: "1 to 1024",
+            meaning: "data in each node",
+        },
+    ];
+
+    type Parameters = Parameters;
+    type Setup<C: Collector> = Setup<C>;
+
+    fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
+        within("rings", parameters.rings, 1..=1_000_000_000)?;
+        within("ring-size", parameters.ring_size.into(), 1..=100_000_000)?;
+        within("cyclic-percent", parameters.cyclic_percent.into(), 0..=100)?;
+        within("kept", parameters.kept.into(), 1..=1_000_000)?;
+        within("words", parameters.words.into(), 1..=1024)
+    }
+
+    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Parameters) -> Setup<C> {
+        Setup {
+            node: heap.class(Layout::new("Node").slots(1).words(parameters.words)),
+            batch: heap.class(Layout::new("Batch")),
+        }
+    }
+
+    fn play<C: Collector>(
+        program: &mut Program<'_, C>,
+        setup: &Setup<C>,
+        parameters: &Parameters,
+    ) -> Result<(), OutOfMemory> {
+        let batch = program.alloc_with(&setup.batch, parameters.kept)?;
+        for made in 0..parameters.rings {
+            let place = (made % u64::from(parameters.kept)) as usize;
+            let head = chain(program, &setup.node, parameters)?;
+            if let Some(oldest) = program.swap(&batch, place, Some(&head)) {
+                walk(program, &oldest, parameters.ring_size);
+            }
+        }
+        for place in 0..parameters.kept as usize {
+            if let Some(head) = batch.get(place) {
+                walk(program, &head, parameters.ring_size);
+            }
+        }
+        Ok(())
+    }
+
+    fn predict(parameters: &Parameters, mut choices: Choices) -> Expected {
+        let words = u64::from(parameters.words);
+        let mut expected = Expected::default();
+        for _ in 0..parameters.rings {
+            let shape = Shape::choose(&mut choices, parameters);
+            for position in 0..parameters.ring_size {
+                let value = choices.word();
+                expected.checksum = expected.checksum.wrapping_add(sum_of_words(value, words));
+                if shape == Shape::Ring {
+                    expected.cyclic.add(1, words);
+                    if position == 0 {
+                        expected.checksum = expected.checksum.wrapping_add(value);
+                    }
+                }
+            }
+        }
+        expected
+    }
+}
+
+impl Shape {
+    fn choose(choices: &mut Choices, parameters: &Parameters) -> Self {
+        if choices.percent(parameters.cyclic_percent) { Self::Ring } else { Self::List }
+    }
+}
+
+/// Makes a ring or a list and returns its first node.
+fn chain<'m, C: Collector>(
+    program: &mut Program<'m, C>,
+    node: &Class<C>,
+    parameters: &Parameters,
+) -> Result<Root<'m, C>, OutOfMemory> {
+    let shape = Shape::choose(&mut program.choices, parameters);
+    let head = program.alloc(node)?;
+    let mut last = head.clone();
+    for _ in 1..parameters.ring_size {
+        let next = program.alloc(node)?;
+        program.set(&last, NEXT, Some(&next));
+        last = next;
+    }
+    if shape == Shape::Ring {
+        program.set(&last, NEXT, Some(&head));
+    }
+    Ok(head)
+}
+
+/// Reads every node once, and the first of a ring again when the ring closes.
+fn walk<'m, C: Collector>(program: &mut Program<'m, C>, head: &Root<'m, C>, size: u32) {
+    let mut node = head.clone();
+    for _ in 1..size {
+        program.read(&node);
+        let Some(next) = node.get(NEXT) else { return };
+        node = next;
+    }
+    program.read(&node);
+    if let Some(first) = node.get(NEXT) {
+        program.glance(&first);
+    }
+}

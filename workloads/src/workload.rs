@@ -1,0 +1,95 @@
+//! What a workload is: a program, its parameters, and what it must come to.
+
+use collectors::{Collector, Heap, OutOfMemory};
+use serde::{Serialize, de::DeserializeOwned};
+use std::fmt::Debug;
+
+use crate::{
+    Choices, Expected, InputFile, Outcome, Parameter, ParameterError, Program, faults::Faults,
+};
+
+/// A program to try collectors on.
+///
+/// An author writes what one thread does, twice: with the heap in [`play`](Self::play) and without it in
+/// [`predict`](Self::predict). Both are given the same [`Choices`] and have to draw from them in the same order.
+pub trait Workload: Sized {
+    /// The name used in experiment files, records and charts.
+    const NAME: &'static str;
+    /// One sentence: what it does and which claim it tests.
+    const SUMMARY: &'static str;
+    /// What can be set, in the order of [`Self::Parameters`]' fields.
+    const PARAMETERS: &'static [Parameter];
+
+    /// The parameters as experiment files give them: strict, and complete by their defaults.
+    type Parameters: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
+    /// What is made once for all threads: classes, and what follows from the parameters alone.
+    type Setup<C: Collector>: Sync;
+
+    /// The files that the parameters name. Whoever runs the workload reads them and supplies their contents before
+    /// [`validate`](Self::validate), for this crate does not touch files.
+    fn files(parameters: &mut Self::Parameters) -> Vec<&mut InputFile> {
+        let _ = parameters;
+        Vec::new()
+    }
+
+    /// Checks every parameter against its range.
+    ///
+    /// # Errors
+    ///
+    /// The first parameter out of range, its value and the range.
+    fn validate(parameters: &Self::Parameters) -> Result<(), ParameterError>;
+
+    /// Makes what all threads share. May panic on parameters that are not valid.
+    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Self::Parameters) -> Self::Setup<C>;
+
+    /// What one thread does. All roots are dropped before it returns.
+    ///
+    /// # Errors
+    ///
+    /// Ends early if the heap is exhausted.
+    fn play<C: Collector>(
+        program: &mut Program<'_, C>,
+        setup: &Self::Setup<C>,
+        parameters: &Self::Parameters,
+    ) -> Result<(), OutOfMemory>;
+
+    /// What one thread must come to, worked out without a heap.
+    fn predict(parameters: &Self::Parameters, choices: Choices) -> Expected;
+
+    /// Runs the workload on `threads` threads and joins them. Parameters have to be valid.
+    ///
+    /// # Errors
+    ///
+    /// The heap was exhausted on at least one thread.
+    fn run<C: Collector>(
+        heap: &Heap<C>,
+        parameters: &Self::Parameters,
+        threads: usize,
+        seed: u64,
+    ) -> Result<Outcome, OutOfMemory> {
+        run_with::<Self, C>(heap, parameters, threads, seed, &Faults::default())
+    }
+
+    /// What [`run`](Self::run) must come to under every collector, worked out without a heap. Takes time and memory in
+    /// proportion to the run itself.
+    fn expect(parameters: &Self::Parameters, threads: usize, seed: u64) -> Expected {
+        (0..threads).map(|thread| Self::predict(parameters, Choices::new(seed, thread))).sum()
+    }
+}
+
+/// Runs a workload with faults injected, of which there are none outside of this crate's tests.
+pub(crate) fn run_with<W: Workload, C: Collector>(
+    heap: &Heap<C>,
+    parameters: &W::Parameters,
+    threads: usize,
+    seed: u64,
+    faults: &Faults,
+) -> Result<Outcome, OutOfMemory> {
+    let setup = W::prepare(heap, parameters);
+    let played = heap.threads(threads, |mutator, thread| {
+        let mut program = Program::new(mutator, Choices::new(seed, thread), faults.clone());
+        W::play(&mut program, &setup, parameters)?;
+        Ok(program.outcome())
+    });
+    played.into_iter().sum()
+}
