@@ -27,11 +27,13 @@ mod collector;
 pub mod counts;
 mod event;
 mod heap;
+pub mod generational;
 pub mod leak;
 mod list;
 mod program;
 pub mod refcount;
 mod threads;
+pub mod triggers;
 
 pub use crate::{
     collector::{

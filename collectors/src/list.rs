@@ -26,7 +26,12 @@ macro_rules! collectors {
     };
 }
 
-collectors![crate::leak::Leak, crate::refcount::RefCount];
+collectors![
+    crate::leak::Leak,
+    crate::refcount::RefCount,
+    crate::generational::Generational<crate::triggers::Fixed>,
+    crate::generational::Generational<crate::triggers::Tuned>,
+];
 
 #[cfg(all(test, not(loom)))]
 mod tests {

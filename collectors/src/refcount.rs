@@ -117,19 +117,13 @@ unsafe impl Local<AtomicCount> for RefCountLocal {
     #[inline(always)]
     unsafe fn store(&self, owner: Counted, slot: usize, value: Option<Counted>) {
         // SAFETY: by our caller.
-        if let Some(before) = unsafe { self.swap(owner, slot, value) } {
-            // SAFETY: the slot's reference, which is ours now.
-            unsafe { Release::release(self, before) };
-        }
+        unsafe { self.store_counted(owner, slot, value) };
     }
 
     #[inline(always)]
     unsafe fn swap(&self, owner: Counted, slot: usize, value: Option<Counted>) -> Option<Counted> {
-        if let Some(value) = value {
-            value.header().increment();
-        }
-        // SAFETY: by our caller; the slot takes the reference counted above.
-        unsafe { slot::swap(owner, slot, value) }
+        // SAFETY: by our caller.
+        unsafe { slot::exchange(owner, slot, value) }
     }
 
     unsafe fn compare_exchange(
@@ -139,16 +133,8 @@ unsafe impl Local<AtomicCount> for RefCountLocal {
         current: Option<Counted>,
         new: Option<Counted>,
     ) -> bool {
-        if let Some(new) = new {
-            new.header().increment();
-        }
-        // SAFETY: by our caller; the slot takes the reference counted above, if it takes any.
-        let done = unsafe { slot::compare_exchange(owner, slot, current, new) };
-        if let Some(given_up) = if done { current } else { new } {
-            // SAFETY: the slot's reference to what it held, or ours to what it did not take.
-            unsafe { Release::release(self, given_up) };
-        }
-        done
+        // SAFETY: by our caller.
+        unsafe { self.compare_exchange_counted(owner, slot, current, new) }
     }
 
     unsafe fn surrender(&self, root: Counted) -> Counted {

@@ -199,3 +199,162 @@ impl Default for AtomicCount {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod models {
+    use super::*;
+    use crate::threads::sync::{Lifetime, Plain, explore, scope};
+
+    const PROTOCOL: &str = "atomic count";
+
+    /// An object as far as its count is concerned: whether it still is, and what its holders did to it.
+    struct Counted {
+        count: AtomicCount,
+        lifetime: Lifetime,
+        marks: [Plain<u32>; 2],
+    }
+
+    impl Counted {
+        fn new(references: u32) -> Self {
+            let count = AtomicCount::new();
+            (1..references).for_each(|_| count.increment());
+            Self { count, lifetime: Lifetime::new(), marks: [Plain::new(0), Plain::new(0)] }
+        }
+
+        fn mark(&self, holder: usize) {
+            self.lifetime.access();
+            self.marks[holder].set(1);
+        }
+
+        fn copy(&self) {
+            self.lifetime.access();
+            self.count.increment();
+        }
+
+        /// Drops a reference; whoever drops the last one looks at every mark and ends the object.
+        fn drop(&self) -> Option<u32> {
+            self.lifetime.access();
+            (self.count.decrement() == Dropped::Dead).then(|| self.end())
+        }
+
+        fn end(&self) -> u32 {
+            let marks = self.marks.iter().map(Plain::get).sum();
+            self.lifetime.end();
+            marks
+        }
+    }
+
+    #[test]
+    fn whoever_drops_the_last_reference_sees_what_all_holders_did() {
+        explore(PROTOCOL, || {
+            let object = Counted::new(2);
+            let ends = scope(|scope| {
+                let other = scope.spawn(|| {
+                    object.mark(0);
+                    object.drop()
+                });
+                object.mark(1);
+                [object.drop(), other.join().unwrap()]
+            });
+            assert!(ends == [Some(2), None] || ends == [None, Some(2)], "{ends:?}");
+        });
+    }
+
+    #[test]
+    fn of_three_holders_exactly_one_drops_last() {
+        explore(PROTOCOL, || {
+            let object = Counted::new(3);
+            let ends = scope(|scope| {
+                let others = [0, 1].map(|holder| {
+                    let object = &object;
+                    scope.spawn(move || {
+                        object.mark(holder);
+                        object.drop()
+                    })
+                });
+                let mine = object.drop();
+                others
+                    .map(|other| other.join().unwrap())
+                    .into_iter()
+                    .chain([mine])
+                    .flatten()
+                    .sum::<u32>()
+            });
+            assert_eq!(ends, 2);
+        });
+    }
+
+    #[test]
+    fn a_copy_keeps_the_object() {
+        explore(PROTOCOL, || {
+            let object = Counted::new(2);
+            let ends = scope(|scope| {
+                let other = scope.spawn(|| {
+                    object.copy();
+                    let first = object.drop();
+                    assert_eq!(first, None, "the copied reference was still held");
+                    object.mark(0);
+                    object.drop()
+                });
+                object.mark(1);
+                [object.drop(), other.join().unwrap()]
+            });
+            assert!(ends == [Some(2), None] || ends == [None, Some(2)], "{ends:?}");
+        });
+    }
+
+    #[test]
+    fn a_copy_made_alone_hands_on_what_was_done_before() {
+        explore(PROTOCOL, || {
+            let object = Counted::new(2);
+            let ends = scope(|scope| {
+                let other = scope.spawn(|| {
+                    object.mark(0);
+                    object.drop()
+                });
+                // If the other one has gone, the copy is made without an atomic read-modify-write.
+                object.copy();
+                assert_eq!(object.drop(), None, "the copied reference was still held");
+                [object.drop(), other.join().unwrap()]
+            });
+            assert!(ends == [Some(1), None] || ends == [None, Some(1)], "{ends:?}");
+        });
+    }
+
+    #[test]
+    fn a_sole_holder_sees_what_the_others_did() {
+        explore(PROTOCOL, || {
+            let object = Counted::new(2);
+            scope(|scope| {
+                scope.spawn(|| {
+                    object.mark(0);
+                    assert_eq!(object.drop(), None, "the other reference is held to the end");
+                });
+                if object.count.is_sole() {
+                    assert_eq!(object.end(), 1);
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn a_reference_is_made_of_nothing_only_while_there_is_one() {
+        explore(PROTOCOL, || {
+            let object = Counted::new(1);
+            object.count.mark_weakly_referenced();
+            let ends = scope(|scope| {
+                let weak = scope.spawn(|| {
+                    if object.count.increment_unless_zero() {
+                        object.mark(0);
+                        object.drop()
+                    } else {
+                        None
+                    }
+                });
+                object.mark(1);
+                [object.drop(), weak.join().unwrap()]
+            });
+            assert_eq!(ends.into_iter().flatten().count(), 1, "the object ends once: {ends:?}");
+        });
+    }
+}

@@ -10,7 +10,7 @@
 
 use super::{
     atomic::{AtomicCount, Dropped},
-    slot::object_at,
+    slot::{self, object_at},
 };
 use crate::{
     heap::{
@@ -44,6 +44,44 @@ pub(crate) trait Release {
         if object.header().decrement() == Dropped::Dead {
             self.destroy(object);
         }
+    }
+
+    /// Writes a slot, then releases what it held: CPython's order, so that a finalizer sees the new value in place.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds references to `owner`, which has the slot, and to `value`.
+    #[inline(always)]
+    unsafe fn store_counted(&self, owner: Counted, index: usize, value: Option<Counted>) {
+        // SAFETY: by our caller.
+        if let Some(before) = unsafe { slot::exchange(owner, index, value) } {
+            // SAFETY: the slot's reference, which is ours now.
+            unsafe { self.release(before) };
+        }
+    }
+
+    /// Writes a slot if it holds `current`, then releases the slot's reference to that; says whether it did.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds references to `owner`, which has the slot, to `current` and to `new`.
+    unsafe fn compare_exchange_counted(
+        &self,
+        owner: Counted,
+        index: usize,
+        current: Option<Counted>,
+        new: Option<Counted>,
+    ) -> bool {
+        if let Some(new) = new {
+            new.header().increment();
+        }
+        // SAFETY: by our caller; the slot takes the reference counted above, if it takes any.
+        let done = unsafe { slot::compare_exchange(owner, index, current, new) };
+        if let Some(given_up) = if done { current } else { new } {
+            // SAFETY: the slot's reference to what it held, or ours to what it did not take.
+            unsafe { self.release(given_up) };
+        }
+        done
     }
 
     /// Destroys an object whose last reference is gone.

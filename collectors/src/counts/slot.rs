@@ -62,6 +62,20 @@ pub(crate) unsafe fn load(owner: Counted, index: usize) -> Option<Counted> {
     object
 }
 
+/// Makes a slot of `owner` hold `value`, counting the slot's reference, and gives what it held, with its reference.
+///
+/// # Safety
+///
+/// The caller holds references to `owner`, which has the slot, and to `value`.
+#[inline(always)]
+pub(crate) unsafe fn exchange(owner: Counted, index: usize, value: Option<Counted>) -> Option<Counted> {
+    if let Some(value) = value {
+        value.header().increment();
+    }
+    // SAFETY: by our caller; the slot takes the reference counted above.
+    unsafe { swap(owner, index, value) }
+}
+
 /// Makes a slot of `owner` hold `value`, whose reference the slot takes over, and gives what it held, with its reference.
 ///
 /// # Safety
@@ -166,4 +180,219 @@ fn address_of(value: Option<Counted>) -> usize {
 pub(crate) fn object_at(address: usize) -> Option<Counted> {
     // SAFETY: slots hold null or the address of an object (heap invariant 2).
     (address != 0).then(|| unsafe { Counted::at(address) })
+}
+
+#[cfg(test)]
+mod models {
+    use super::*;
+    use crate::{
+        counts::atomic::Dropped,
+        heap::{Kind, SideTables, object::Shape, share::Share, space::Space},
+        threads::sync::{Arc, explore, scope},
+    };
+
+    const PROTOCOL: &str = "slot";
+
+    /// Two threads' shares of a heap, and an owner with one slot that both have a reference to.
+    struct Place {
+        space: Space,
+        shares: [Arc<Share<AtomicCount>>; 2],
+        kind: Kind,
+        owner: usize,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let space = Space::new(u64::MAX, 0, SideTables::None);
+            let shares: [Arc<Share<AtomicCount>>; 2] = [0, 1].map(|_| Arc::new(Share::new()));
+            let kind = Kind::new::<AtomicCount>(1, Shape { slots: 1, words: 1 }, false, false);
+            let owner = shares[0].allocate(&space, &kind, || ()).unwrap();
+            owner.header().increment();
+            Self { space, shares, kind, owner: owner.address() }
+        }
+
+        fn owner(&self) -> Counted {
+            object_at(self.owner).expect("there is an owner")
+        }
+
+        /// A new object with `word` in it, and one reference.
+        fn object(&self, thread: usize, word: u64) -> Counted {
+            let object = self.shares[thread].allocate(&self.space, &self.kind, || ()).unwrap();
+            // SAFETY: the object has a word, and we a reference to it.
+            unsafe { object.word(0) }.store(word, Relaxed);
+            object
+        }
+
+        fn word(object: Counted) -> u64 {
+            object.access();
+            // SAFETY: the object has a word, and our caller a reference to it.
+            unsafe { object.word(0) }.load(Relaxed)
+        }
+
+        fn load(&self) -> Option<Counted> {
+            // SAFETY: both threads have a reference to the owner, which has the slot.
+            unsafe { load(self.owner(), 0) }
+        }
+
+        fn swap(&self, value: Option<Counted>) -> Option<Counted> {
+            // SAFETY: both threads have a reference to the owner, which has the slot.
+            unsafe { swap(self.owner(), 0, value) }
+        }
+
+        fn compare_exchange(&self, current: Option<Counted>, new: Option<Counted>) -> bool {
+            // SAFETY: both threads have a reference to the owner, which has the slot.
+            unsafe { compare_exchange(self.owner(), 0, current, new) }
+        }
+
+        /// Drops a reference of `thread`, and frees the object with what it refers to if it was the last.
+        fn release(&self, thread: usize, object: Counted) {
+            let mut dying = vec![object];
+            while let Some(object) = dying.pop() {
+                if object.header().decrement() == Dropped::Dead {
+                    // SAFETY: the object was ours last.
+                    let slots = unsafe { object.slots() };
+                    dying.extend(slots.iter().filter_map(|slot| object_at(slot.load(Relaxed))));
+                    // SAFETY: the object was ours last.
+                    unsafe { self.shares[thread].free(&self.space, object) };
+                }
+            }
+        }
+
+        /// How many objects are in the heap.
+        fn held(&self) -> u64 {
+            let count = |share: &Arc<Share<AtomicCount>>| {
+                share.tally.sum_allocated().objects.wrapping_sub(share.tally.sum_freed().objects)
+            };
+            self.shares.iter().map(count).fold(0, u64::wrapping_add)
+        }
+    }
+
+    /// Explores what two threads do, each of which then drops its reference to the owner; nothing may be left.
+    fn explore_two(
+        first: impl Fn(&Place) + Send + Sync + Copy + 'static,
+        second: impl Fn(&Place) + Send + Sync + Copy + 'static,
+        prepare: impl Fn(&Place) + Send + Sync + Copy + 'static,
+    ) {
+        explore(PROTOCOL, move || {
+            let place = Place::new();
+            prepare(&place);
+            scope(|scope| {
+                let place = &place;
+                scope.spawn(move || {
+                    second(place);
+                    place.release(1, place.owner());
+                });
+                first(place);
+                place.release(0, place.owner());
+            });
+            assert_eq!(place.held(), 0, "every object was dropped");
+        });
+    }
+
+    fn with_child(place: &Place) {
+        let child = place.object(0, 7);
+        assert!(place.swap(Some(child)).is_none());
+    }
+
+    #[test]
+    fn a_load_keeps_what_a_store_takes_out() {
+        let store = |place: &Place| {
+            let before = place.swap(None).expect("nobody else changes the slot");
+            place.release(0, before);
+        };
+        let load = |place: &Place| {
+            if let Some(child) = place.load() {
+                assert_eq!(Place::word(child), 7);
+                place.release(1, child);
+            }
+        };
+        explore_two(store, load, with_child);
+    }
+
+    #[test]
+    fn what_is_stored_is_seen_whole_by_who_loads_it() {
+        let store = |place: &Place| {
+            let before = place.swap(Some(place.object(0, 8))).expect("the slot was not null");
+            place.release(0, before);
+        };
+        let load = |place: &Place| {
+            let child = place.load().expect("the slot is never null");
+            assert!([7, 8].contains(&Place::word(child)), "a word was not seen");
+            place.release(1, child);
+        };
+        explore_two(store, load, with_child);
+    }
+
+    #[test]
+    fn what_is_stored_is_seen_whole_by_who_takes_it_out() {
+        let swap = |thread: usize, word: u64| {
+            move |place: &Place| {
+                let before = place.swap(Some(place.object(thread, word)));
+                let before = before.expect("the slot is never null");
+                assert!([7, 8, 9].contains(&Place::word(before)), "a word was not seen");
+                place.release(thread, before);
+            }
+        };
+        explore_two(swap(0, 8), swap(1, 9), with_child);
+    }
+
+    #[test]
+    fn two_loads_both_keep_what_they_found() {
+        let load = |thread: usize| {
+            move |place: &Place| {
+                let child = place.load().expect("the slot is never null");
+                assert_eq!(Place::word(child), 7);
+                place.release(thread, child);
+            }
+        };
+        explore_two(load(0), load(1), with_child);
+    }
+
+    #[test]
+    fn a_sole_owner_finds_what_others_stored() {
+        let load = |place: &Place| {
+            if let Some(child) = place.load() {
+                assert_eq!(Place::word(child), 7, "a word was not seen");
+                place.release(0, child);
+            }
+        };
+        let store = |place: &Place| {
+            assert!(place.swap(Some(place.object(1, 7))).is_none());
+        };
+        explore_two(load, store, |_| ());
+    }
+
+    #[test]
+    fn of_two_exchanges_for_the_same_object_one_succeeds() {
+        let exchange = |thread: usize, word: u64| {
+            move |place: &Place| {
+                let new = place.object(thread, word);
+                let done = place.compare_exchange(None, Some(new));
+                if !done {
+                    let winner = place.load().expect("the other one has succeeded");
+                    assert!([8, 9].contains(&Place::word(winner)), "a word was not seen");
+                    place.release(thread, winner);
+                    place.release(thread, new);
+                }
+            }
+        };
+        explore_two(exchange(0, 8), exchange(1, 9), |_| ());
+    }
+
+    #[test]
+    fn a_load_keeps_what_an_exchange_takes_out() {
+        let exchange = |place: &Place| {
+            let child = place.load().expect("nobody else changes the slot");
+            assert!(place.compare_exchange(Some(child), None), "nobody else changes the slot");
+            place.release(0, child);
+            place.release(0, child);
+        };
+        let load = |place: &Place| {
+            if let Some(child) = place.load() {
+                assert_eq!(Place::word(child), 7);
+                place.release(1, child);
+            }
+        };
+        explore_two(exchange, load, with_child);
+    }
 }

@@ -18,7 +18,7 @@ use std::{fmt, hash, marker::PhantomData, ptr::NonNull};
 
 use super::{
     block::Block,
-    layout::{BLOCK_BYTES, CHUNK_BYTES, GRANULE, SCRATCH, WORD},
+    layout::{BITMAP_WORD, BLOCK_BYTES, CHUNK_BYTES, GRANULE, SCRATCH, WORD},
 };
 use crate::threads::sync::{
     Lifetime, Plain,
@@ -383,6 +383,14 @@ impl<H: Header> Object<H> {
     #[inline(always)]
     pub(crate) fn granule(self) -> usize {
         self.address() % BLOCK_BYTES / GRANULE
+    }
+
+    /// Sets its bit in its block's young bitmap. Its block is the mutator's own.
+    #[inline(always)]
+    pub(crate) fn set_young(self) {
+        let granule = self.granule();
+        let word = &self.block().young()[granule / BITMAP_WORD];
+        word.set(word.get() | 1 << (granule % BITMAP_WORD));
     }
 
     /// Asks the processor to fetch the head and the first slots.

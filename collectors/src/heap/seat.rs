@@ -96,16 +96,21 @@ impl<H: Header> Seat<H> {
         if self.core.stress.is_none() {
             return false;
         }
+        if self.random_below(4) == 0 {
+            thread::yield_now();
+        }
+        true
+    }
+
+    /// A number below `end` from the stress setting's seed.
+    pub(crate) fn random_below(&self, end: usize) -> usize {
         // Xorshift: good enough to choose who runs next.
         let mut random = self.random.get();
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         self.random.set(random);
-        if random.is_multiple_of(4) {
-            thread::yield_now();
-        }
-        true
+        (random >> 32) as usize % end
     }
 
     /// Allocates; `Cause::SlowAllocation` is counted whenever memory had to be taken from the space.

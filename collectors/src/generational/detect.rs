@@ -1,0 +1,296 @@
+//! Detection: which objects of a generation are garbage.
+//!
+//! Each candidate's scratch entry takes a copy of its count, from which every reference from inside the generation is
+//! subtracted. An entry left with references is held from outside; such objects are swept over in address order, and
+//! what they reach ahead of the sweep is left to the sweep, so that most objects are visited in the order in which they
+//! lie in memory. What they reach behind it goes through a short queue that fetches it meanwhile.
+//!
+//! # Invariants
+//!
+//! 1. Before and after, every scratch entry is 0. Between detection and the reset, an entry that is not 0 is garbage's.
+//! 2. During the sweep, an entry is 0 (no candidate, or known to be reachable), `CANDIDATE` (no reference found yet), or
+//!    more (held from outside, or by a reachable object behind the sweep; its turn will come).
+//!
+//! A full collection does both steps of the subtraction in one pass, since every object that can be part of a cycle is a
+//! candidate; entries may wrap below zero for a while. Acyclic objects get entries too then, which the sweep clears.
+
+use crate::{
+    counts::{atomic::AtomicCount, slot::object_at},
+    heap::{Object, block::Block, core::Core},
+    threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
+};
+
+type Counted = Object<AtomicCount>;
+
+/// Set in the scratch entry of a candidate. The bits below count references from outside.
+pub(super) const CANDIDATE: u32 = 1 << 31;
+
+/// How many objects are being fetched while others are visited.
+const FETCHED: usize = 8;
+
+/// The objects to look at.
+pub(super) struct Candidates {
+    /// Blocks that have some, in address order.
+    blocks: Vec<Block>,
+    which: Which,
+}
+
+/// Which objects of a block are candidates.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Young,
+    YoungAndMiddle,
+    All,
+}
+
+/// What a detection found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Detection {
+    /// How many candidates there were.
+    pub(super) examined: u64,
+    /// How many of them are garbage.
+    pub(super) garbage: u64,
+}
+
+impl Candidates {
+    /// The candidates of generation `generation` and the younger ones. Takes the lists of touched and middle blocks;
+    /// `promote` makes new ones.
+    pub(super) fn new(core: &Core<AtomicCount>, middle: &mut Vec<Block>, generation: usize) -> Self {
+        let mut blocks: Vec<Block> = core.space.recent_large();
+        for share in core.shares() {
+            blocks.extend(share.take_touched());
+        }
+        let which = match generation {
+            0 => Which::Young,
+            1 => Which::YoungAndMiddle,
+            _ => Which::All,
+        };
+        if generation > 0 {
+            for block in middle.drain(..) {
+                block.listed.set(0);
+                blocks.push(block);
+            }
+        }
+        if which == Which::All {
+            // The bits of touched and middle blocks are cleared by `promote`: all blocks include them.
+            blocks = core.space.blocks();
+        }
+        blocks.sort_unstable_by_key(|block| block.start());
+        blocks.dedup();
+        Self { blocks, which }
+    }
+
+    /// Moves all candidates one generation up.
+    pub(super) fn promote(&self, core: &Core<AtomicCount>, middle: &mut Vec<Block>, generation: usize) {
+        for &block in &self.blocks {
+            for (young, middle) in block.young().iter().zip(block.middle()) {
+                match generation {
+                    0 => middle.set(middle.get() | young.get()),
+                    _ => middle.set(0),
+                }
+                young.set(0);
+            }
+            if generation == 0 && block.listed.get() == 0 {
+                block.listed.set(1);
+                middle.push(block);
+            }
+        }
+        if generation > 0 {
+            core.space.settle_large(|_| true);
+        }
+    }
+
+    /// Calls `visit` with every candidate, in address order.
+    #[inline(always)]
+    pub(super) fn each(&self, mut visit: impl FnMut(Counted)) {
+        for &block in &self.blocks {
+            self.each_of(block, &mut visit);
+        }
+    }
+
+    #[inline(always)]
+    fn each_of(&self, block: Block, mut visit: impl FnMut(Counted)) {
+        match self.which {
+            Which::All => {
+                for object in block.objects::<AtomicCount>() {
+                    if !object.descriptor().is_acyclic() {
+                        visit(object);
+                    }
+                }
+            }
+            Which::Young | Which::YoungAndMiddle => {
+                let with_middle = self.which == Which::YoungAndMiddle;
+                for (index, (young, middle)) in block.young().iter().zip(block.middle()).enumerate() {
+                    let bits = young.get() | if with_middle { middle.get() } else { 0 };
+                    if bits != 0 {
+                        for object in block.objects_of_bits::<AtomicCount>(index, bits) {
+                            // A stale bit may lie where an acyclic object has been allocated since.
+                            if !object.descriptor().is_acyclic() {
+                                visit(object);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds the garbage: its scratch entries are `CANDIDATE` afterwards, all others 0.
+    pub(super) fn detect(&self, _stopped: &Stopped<'_>) -> Detection {
+        let examined = if self.which == Which::All { self.subtract_all() } else { self.subtract() };
+        let reachable = self.sweep();
+        Detection { examined, garbage: examined - reachable }
+    }
+
+    /// Copies the counts, then subtracts the references from inside.
+    fn subtract(&self) -> u64 {
+        let mut examined = 0;
+        self.each(|object| {
+            examined += 1;
+            set(object, CANDIDATE | object.header().count());
+        });
+        self.each(|object| each_child(object, |child| {
+            let entry = get(child);
+            if entry & CANDIDATE != 0 {
+                set(child, entry - 1);
+            }
+        }));
+        examined
+    }
+
+    /// Both in one pass: everything that can be part of a cycle is a candidate.
+    fn subtract_all(&self) -> u64 {
+        let mut examined = 0;
+        self.each(|object| {
+            examined += 1;
+            set(object, get(object).wrapping_add(CANDIDATE | object.header().count()));
+            each_child(object, |child| set(child, get(child).wrapping_sub(1)));
+        });
+        examined
+    }
+
+    /// Visits what is held from outside and what it reaches, clears the entries, and gives the number of candidates
+    /// among them.
+    fn sweep(&self) -> u64 {
+        let mut reach = Reach::new();
+        let mut visit = |object| {
+            if get(object) > CANDIDATE {
+                reach.position = object.address();
+                reach.take(object);
+                reach.visit(object);
+                reach.drain();
+            }
+        };
+        for &block in &self.blocks {
+            if self.which != Which::All {
+                self.each_of(block, &mut visit);
+                continue;
+            }
+            for object in block.objects::<AtomicCount>() {
+                if object.descriptor().is_acyclic() {
+                    // It is no candidate, and its entry has served no purpose.
+                    set(object, 0);
+                } else {
+                    visit(object);
+                }
+            }
+        }
+        reach.reached
+    }
+}
+
+/// The visit of what is reachable.
+struct Reach {
+    /// How far the sweep has come.
+    position: usize,
+    /// Reached objects behind the sweep that have not been visited.
+    behind: Vec<Counted>,
+    reached: u64,
+}
+
+impl Reach {
+    fn new() -> Self {
+        Self { position: 0, behind: Vec::new(), reached: 0 }
+    }
+
+    /// An object is found to be reachable.
+    #[inline(always)]
+    fn take(&mut self, object: Counted) {
+        set(object, 0);
+        self.reached += 1;
+    }
+
+    #[inline(always)]
+    fn visit(&mut self, object: Counted) {
+        each_child(object, |child| {
+            let entry = get(child);
+            if entry & CANDIDATE == 0 {
+                return;
+            }
+            if child.address() > self.position {
+                // INVARIANT 2: its turn will come.
+                if entry == CANDIDATE {
+                    set(child, CANDIDATE | 1);
+                }
+            } else {
+                self.take(child);
+                child.prefetch();
+                self.behind.push(child);
+            }
+        });
+    }
+
+    /// Visits what was reached behind the sweep, in the order in which it was found, a few at a time.
+    fn drain(&mut self) {
+        let mut queue = [None; FETCHED];
+        let mut next = 0;
+        let mut queued = 0;
+        while let Some(object) = self.behind.pop().or_else(|| take_any(&mut queue, &mut queued)) {
+            object.prefetch();
+            let ready = queue[next].replace(object);
+            match ready {
+                Some(ready) => self.visit(ready),
+                None => queued += 1,
+            }
+            next = (next + 1) % FETCHED;
+            if self.behind.is_empty() {
+                while let Some(object) = take_any(&mut queue, &mut queued) {
+                    self.visit(object);
+                }
+            }
+        }
+    }
+}
+
+/// Takes some object out of the queue.
+fn take_any(queue: &mut [Option<Counted>; FETCHED], queued: &mut usize) -> Option<Counted> {
+    if *queued == 0 {
+        return None;
+    }
+    let object = queue.iter_mut().find_map(Option::take);
+    *queued -= 1;
+    object
+}
+
+#[inline(always)]
+pub(super) fn each_child(object: Counted, mut visit: impl FnMut(Counted)) {
+    // SAFETY: the world is stopped, and the object in the heap.
+    for slot in unsafe { object.slots() } {
+        // Relaxed: ordered by the safepoint handshake.
+        if let Some(child) = object_at(slot.load(Relaxed)) {
+            visit(child);
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn get(object: Counted) -> u32 {
+    // Relaxed: ordered by the safepoint handshake.
+    object.scratch().load(Relaxed)
+}
+
+#[inline(always)]
+pub(super) fn set(object: Counted, entry: u32) {
+    // Relaxed: ordered by the safepoint handshake.
+    object.scratch().store(entry, Relaxed);
+}

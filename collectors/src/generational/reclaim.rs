@@ -1,0 +1,171 @@
+//! Reclaiming: what happens to garbage once it has been found.
+//!
+//! Without finalizers, the references from garbage to what is alive are dropped and the garbage is freed, all with the
+//! world stopped. With finalizers, the garbage is doomed: the world goes on, one finalizer after the other is called
+//! with everything around it intact, and then the doomed objects alone are looked at once more, for what the finalizers
+//! have brought back. CPython's rules hold: finalizers are called before anything is cleared; an object whose last
+//! reference a finalizer drops dies there and then, and does not count as collected.
+
+use super::detect::{CANDIDATE, Candidates, each_child, get, set};
+use crate::{
+    counts::atomic::{AtomicCount, Dropped},
+    heap::{
+        Amount, Object, Seat,
+        seat::Condition,
+        share::free_stopped,
+    },
+    threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
+};
+
+type Counted = Object<AtomicCount>;
+
+impl Candidates {
+    /// Frees the garbage among the candidates, and gives how much it was.
+    pub(super) fn reclaim(&self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
+        self.each(|object| {
+            if get(object) == CANDIDATE {
+                drop_outside(object, seat);
+            }
+        });
+        let mut freed = Amount::default();
+        self.each(|object| {
+            if get(object) == CANDIDATE {
+                free(object, seat, &mut freed);
+            }
+        });
+        freed
+    }
+}
+
+/// A collection whose garbage waits for its finalizers.
+#[derive(Debug)]
+pub(super) struct Finishing {
+    /// The garbage.
+    doomed: Vec<Counted>,
+    /// The part of it with finalizers, last first.
+    unfinalized: Vec<Counted>,
+    /// How many finalizers the collection was inside of when it began.
+    pub(super) depth: u32,
+    pub(super) generation: usize,
+}
+
+impl Finishing {
+    /// Dooms the garbage among the candidates, if any of it has finalizers that have not been called.
+    pub(super) fn doom(candidates: &Candidates, seat: &Seat<AtomicCount>, generation: usize) -> Option<Self> {
+        let mut unfinalized = Vec::new();
+        candidates.each(|object| {
+            if object.descriptor().has_finalizer() && get(object) == CANDIDATE && !object.header().is_finalized() {
+                unfinalized.push(object);
+            }
+        });
+        if unfinalized.is_empty() {
+            return None;
+        }
+        unfinalized.reverse();
+        let mut doomed = Vec::new();
+        candidates.each(|object| {
+            if get(object) == CANDIDATE {
+                set(object, 0);
+                object.header().set_doomed(true);
+                doomed.push(object);
+            }
+        });
+        Some(Self { doomed, unfinalized, depth: seat.depth(), generation })
+    }
+
+    /// The next object whose finalizer is to be called, as a root.
+    pub(super) fn next_finalizer(&mut self) -> Option<Counted> {
+        while let Some(object) = self.unfinalized.pop() {
+            let header = object.header();
+            // One that an earlier finalizer has let go has been finalized then, or is dead.
+            if header.count() > 0 && !header.is_finalized() {
+                header.set_finalized();
+                header.increment();
+                return Some(object);
+            }
+        }
+        None
+    }
+
+    /// Looks at the doomed objects once more, frees those that are still garbage, and gives how many it looked at and
+    /// how much it freed. The world is stopped.
+    pub(super) fn end(self, seat: &Seat<AtomicCount>) -> (u64, Amount) {
+        let Self { doomed, .. } = self;
+        let examined = doomed.len() as u64;
+        let mut freed_before = Amount::default();
+        let mut alive = Vec::with_capacity(doomed.len());
+        for object in doomed {
+            if object.header().count() == 0 {
+                // It died in a finalizer and has given up its references; only its cell is left.
+                free(object, seat, &mut freed_before);
+            } else {
+                alive.push(object);
+            }
+        }
+        seat.share.tally.freed_many(freed_before);
+
+        for &object in &alive {
+            set(object, CANDIDATE | object.header().count());
+        }
+        for &object in &alive {
+            each_child(object, |child| {
+                if get(child) & CANDIDATE != 0 {
+                    set(child, get(child) - 1);
+                }
+            });
+        }
+        let mut reached: Vec<Counted> = alive.iter().copied().filter(|&object| get(object) > CANDIDATE).collect();
+        for &object in &reached {
+            set(object, 0);
+        }
+        while let Some(object) = reached.pop() {
+            object.header().set_doomed(false);
+            each_child(object, |child| {
+                if get(child) & CANDIDATE != 0 {
+                    set(child, 0);
+                    reached.push(child);
+                }
+            });
+        }
+
+        let garbage: Vec<Counted> = alive.into_iter().filter(|&object| get(object) == CANDIDATE).collect();
+        for &object in &garbage {
+            drop_outside(object, seat);
+        }
+        let mut freed = Amount::default();
+        for &object in &garbage {
+            free(object, seat, &mut freed);
+        }
+        (examined, freed)
+    }
+}
+
+/// Drops the references of a garbage object to what is no garbage. What dies of it is destroyed when the world goes on.
+#[inline(always)]
+fn drop_outside(object: Counted, seat: &Seat<AtomicCount>) {
+    each_child(object, |child| {
+        if get(child) != CANDIDATE && child.header().decrement() == Dropped::Dead {
+            seat.dying.borrow_mut().push(child);
+            seat.set_condition(Condition::Finalizers);
+        }
+    });
+}
+
+/// Frees the cell of an object, and clears its scratch entry.
+#[inline(always)]
+fn free(object: Counted, seat: &Seat<AtomicCount>, freed: &mut Amount) {
+    *freed += Amount { objects: 1, bytes: object.bytes() as u64 };
+    set(object, 0);
+    // SAFETY: the world is stopped, we alone free, and what refers to the object is garbage itself.
+    unsafe { free_stopped(&seat.core.space, object) };
+}
+
+/// A doomed object has lost its last reference and has given up its own: nothing is left but its cell.
+#[cold]
+pub(super) fn bury_doomed(object: Counted) {
+    // SAFETY: the object is its last holder's.
+    for slot in unsafe { object.slots() } {
+        // Relaxed: ours alone to write; the end of the collection is ordered by the safepoint handshake.
+        slot.store(0, Relaxed);
+    }
+}
