@@ -43,8 +43,8 @@
 use std::cell::{Cell, RefCell};
 
 use crate::{
-    Capabilities, Cause, Collected, Collector, Event, Finalizers, OutOfMemory, Reclaims, Setting, SettingsError,
-    SideTables,
+    Capabilities, Cause, Collected, Collector, Event, Finalizers, OutOfMemory, Reclaims, Setting,
+    SettingsError, SideTables,
     collector::{Inspection, Local},
     counts::{atomic::AtomicCount, release::Release, slot},
     heap::{Amount, Kind, Object, Seat, block::Block, seat::Condition},
@@ -166,7 +166,11 @@ impl<T: Trigger> Collector for Generational<T> {
         inspection.check_counts();
         for object in inspection.objects() {
             // Relaxed: ordered by the safepoint handshake.
-            assert_eq!(object.scratch().load(Relaxed), 0, "the scratch entry of {object:?} between collections");
+            assert_eq!(
+                object.scratch().load(Relaxed),
+                0,
+                "the scratch entry of {object:?} between collections"
+            );
         }
         self.check_generations(inspection);
     }
@@ -185,12 +189,20 @@ impl<T: Trigger> Generational<T> {
             let is_large = recent.contains(&block);
             let has_bits = |bits: &[crate::heap::layout::BitmapWord]| {
                 let mut words = bits.iter().enumerate();
-                words.any(|(index, word)| block.objects_of_bits::<AtomicCount>(index, word.get()).next().is_some())
+                words.any(|(index, word)| {
+                    block.objects_of_bits::<AtomicCount>(index, word.get()).next().is_some()
+                })
             };
             let touched = block.touched.get() != 0 || is_large;
-            assert!(touched || !has_bits(block.young()), "young objects in a block that is not listed: {block:?}");
+            assert!(
+                touched || !has_bits(block.young()),
+                "young objects in a block that is not listed: {block:?}"
+            );
             let listed = is_large || middle.contains(&block);
-            assert!(listed || !has_bits(block.middle()), "middle objects in a block that is not listed: {block:?}");
+            assert!(
+                listed || !has_bits(block.middle()),
+                "middle objects in a block that is not listed: {block:?}"
+            );
         }
     }
 }
@@ -271,7 +283,8 @@ impl<T: Trigger> GenerationalLocal<T> {
         // Relaxed: ordered by the safepoint handshake.
         let flushed = self.collector.flushed.load(Relaxed);
         let chosen = if schedule.finishing { None } else { choose(&schedule, flushed) };
-        let collected = chosen.map(|generation| self.collect_stopped(&stopped, &mut schedule, generation));
+        let collected =
+            chosen.map(|generation| self.collect_stopped(&stopped, &mut schedule, generation));
         drop(schedule);
         drop(stopped);
         let collected = collected.unwrap_or_default();
@@ -280,7 +293,12 @@ impl<T: Trigger> GenerationalLocal<T> {
     }
 
     /// One collection, up to the finalizers.
-    fn collect_stopped(&self, stopped: &Stopped<'_>, schedule: &mut Schedule<T>, generation: usize) -> Collected {
+    fn collect_stopped(
+        &self,
+        stopped: &Stopped<'_>,
+        schedule: &mut Schedule<T>,
+        generation: usize,
+    ) -> Collected {
         let core = &*self.seat.core;
         core.sample(self.seat.index);
         if generation + 1 < GENERATIONS {
@@ -302,7 +320,8 @@ impl<T: Trigger> GenerationalLocal<T> {
         }
         schedule.trigger.learn(Found { generation, examined, garbage, pending });
 
-        let finishing = if garbage == 0 { None } else { Finishing::doom(&candidates, &self.seat, generation) };
+        let finishing =
+            if garbage == 0 { None } else { Finishing::doom(&candidates, &self.seat, generation) };
         let freed = match finishing {
             Some(finishing) => {
                 schedule.finishing = true;
@@ -330,7 +349,8 @@ impl<T: Trigger> GenerationalLocal<T> {
     fn next_doomed(&self) -> Option<Counted> {
         {
             let mut finishing = self.finishing.borrow_mut();
-            let waiting = finishing.as_mut().filter(|finishing| self.seat.depth() <= finishing.depth)?;
+            let waiting =
+                finishing.as_mut().filter(|finishing| self.seat.depth() <= finishing.depth)?;
             if let Some(object) = waiting.next_finalizer() {
                 return Some(object);
             }

@@ -25,8 +25,12 @@ type Counted = Object<AtomicCount>;
 /// Set in the scratch entry of a candidate. The bits below count references from outside.
 pub(super) const CANDIDATE: u32 = 1 << 31;
 
-/// How many objects are being fetched while others are visited.
-const FETCHED: usize = 8;
+/// How many objects are being fetched while others are visited. (A queue in front of the mark stack, as in C.-Y. Cher,
+/// A. L. Hosking, T. N. Vijaykumar, *Software prefetching for mark-sweep garbage collection*, ASPLOS 2004.)
+const FETCHED: usize = 16;
+
+/// How many visits before an object's own the entries of what it refers to are asked for.
+const LOOKED_AHEAD: usize = 6;
 
 /// The objects to look at.
 pub(super) struct Candidates {
@@ -55,7 +59,11 @@ pub(super) struct Detection {
 impl Candidates {
     /// The candidates of generation `generation` and the younger ones. Takes the lists of touched and middle blocks;
     /// `promote` makes new ones.
-    pub(super) fn new(core: &Core<AtomicCount>, middle: &mut Vec<Block>, generation: usize) -> Self {
+    pub(super) fn new(
+        core: &Core<AtomicCount>,
+        middle: &mut Vec<Block>,
+        generation: usize,
+    ) -> Self {
         let mut blocks: Vec<Block> = core.space.recent_large();
         for share in core.shares() {
             blocks.extend(share.take_touched());
@@ -81,7 +89,12 @@ impl Candidates {
     }
 
     /// Moves all candidates one generation up.
-    pub(super) fn promote(&self, core: &Core<AtomicCount>, middle: &mut Vec<Block>, generation: usize) {
+    pub(super) fn promote(
+        &self,
+        core: &Core<AtomicCount>,
+        middle: &mut Vec<Block>,
+        generation: usize,
+    ) {
         for &block in &self.blocks {
             for (young, middle) in block.young().iter().zip(block.middle()) {
                 match generation {
@@ -120,7 +133,8 @@ impl Candidates {
             }
             Which::Young | Which::YoungAndMiddle => {
                 let with_middle = self.which == Which::YoungAndMiddle;
-                for (index, (young, middle)) in block.young().iter().zip(block.middle()).enumerate() {
+                for (index, (young, middle)) in block.young().iter().zip(block.middle()).enumerate()
+                {
                     let bits = young.get() | if with_middle { middle.get() } else { 0 };
                     if bits != 0 {
                         for object in block.objects_of_bits::<AtomicCount>(index, bits) {
@@ -132,6 +146,36 @@ impl Candidates {
                     }
                 }
             }
+        }
+    }
+
+    /// The blocks with candidates, in address order.
+    pub(super) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// Calls `visit` with every garbage object of a block, after detection and before its entry is reset.
+    #[inline(always)]
+    pub(super) fn each_garbage_of(&self, block: Block, mut visit: impl FnMut(Counted)) {
+        let mut visit_garbage = |object| {
+            if get(object) == CANDIDATE {
+                visit(object);
+            }
+        };
+        if self.which == Which::All {
+            // No need to touch the others.
+            let cells = block.cells::<AtomicCount>();
+            (0..cells.len()).filter_map(|index| cells.get(index)).for_each(visit_garbage);
+        } else {
+            self.each_of(block, &mut visit_garbage);
+        }
+    }
+
+    /// Calls `visit` with every garbage object, in address order.
+    #[inline(always)]
+    pub(super) fn each_garbage(&self, mut visit: impl FnMut(Counted)) {
+        for &block in &self.blocks {
+            self.each_garbage_of(block, &mut visit);
         }
     }
 
@@ -149,12 +193,14 @@ impl Candidates {
             examined += 1;
             set(object, CANDIDATE | object.header().count());
         });
-        self.each(|object| each_child(object, |child| {
-            let entry = get(child);
-            if entry & CANDIDATE != 0 {
-                set(child, entry - 1);
-            }
-        }));
+        self.each(|object| {
+            each_child(object, |child| {
+                let entry = get(child);
+                if entry & CANDIDATE != 0 {
+                    set(child, entry - 1);
+                }
+            })
+        });
         examined
     }
 
@@ -173,44 +219,76 @@ impl Candidates {
     /// among them.
     fn sweep(&self) -> u64 {
         let mut reach = Reach::new();
-        let mut visit = |object| {
-            if get(object) > CANDIDATE {
-                reach.position = object.address();
-                reach.take(object);
-                reach.visit(object);
-                reach.drain();
-            }
-        };
         for &block in &self.blocks {
-            if self.which != Which::All {
-                self.each_of(block, &mut visit);
-                continue;
-            }
-            for object in block.objects::<AtomicCount>() {
-                if object.descriptor().is_acyclic() {
-                    // It is no candidate, and its entry has served no purpose.
-                    set(object, 0);
-                } else {
-                    visit(object);
-                }
+            match self.which {
+                Which::All => reach.sweep_block(block),
+                _ => self.each_of(block, |object| reach.sweep_object(object)),
             }
         }
+        // Nothing is ahead of the sweep any more.
+        reach.position = usize::MAX;
+        reach.work(0);
         reach.reached
     }
 }
 
-/// The visit of what is reachable.
+/// The visit of what is reachable: a sweep in address order, and a queue of what was reached behind it.
 struct Reach {
     /// How far the sweep has come.
     position: usize,
-    /// Reached objects behind the sweep that have not been visited.
-    behind: Vec<Counted>,
     reached: u64,
+    /// Reached objects behind the sweep that are being fetched, oldest first, from `first` on.
+    fetched: [Option<Counted>; FETCHED],
+    first: usize,
+    queued: usize,
+    /// Reached objects behind the sweep that do not fit the queue.
+    behind: Vec<Counted>,
 }
 
 impl Reach {
     fn new() -> Self {
-        Self { position: 0, behind: Vec::new(), reached: 0 }
+        Self {
+            position: 0,
+            reached: 0,
+            fetched: [None; FETCHED],
+            first: 0,
+            queued: 0,
+            behind: Vec::new(),
+        }
+    }
+
+    /// Sweeps over all cells of a block, touching no object that is not to be visited.
+    fn sweep_block(&mut self, block: Block) {
+        let cells = block.cells::<AtomicCount>();
+        for index in 0..cells.len() {
+            if let Some(ahead) = cells.get(index + LOOKED_AHEAD) {
+                if get(ahead) > CANDIDATE {
+                    fetch_entries(ahead);
+                }
+            }
+            let Some(object) = cells.get(index) else { break };
+            let entry = get(object);
+            if entry != 0 && entry != CANDIDATE {
+                if object.descriptor().is_acyclic() {
+                    // It is no candidate, and its entry has served no purpose.
+                    set(object, 0);
+                } else {
+                    self.sweep_object(object);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn sweep_object(&mut self, object: Counted) {
+        if get(object) > CANDIDATE {
+            self.position = object.address();
+            self.take(object);
+            self.visit(object);
+            if self.queued == FETCHED {
+                self.work(FETCHED / 2);
+            }
+        }
     }
 
     /// An object is found to be reachable.
@@ -229,47 +307,55 @@ impl Reach {
             }
             if child.address() > self.position {
                 // INVARIANT 2: its turn will come.
-                if entry == CANDIDATE {
-                    set(child, CANDIDATE | 1);
-                }
+                set(child, entry | 1);
             } else {
                 self.take(child);
-                child.prefetch();
-                self.behind.push(child);
+                self.enqueue(child);
             }
         });
     }
 
-    /// Visits what was reached behind the sweep, in the order in which it was found, a few at a time.
-    fn drain(&mut self) {
-        let mut queue = [None; FETCHED];
-        let mut next = 0;
-        let mut queued = 0;
-        while let Some(object) = self.behind.pop().or_else(|| take_any(&mut queue, &mut queued)) {
-            object.prefetch();
-            let ready = queue[next].replace(object);
-            match ready {
-                Some(ready) => self.visit(ready),
-                None => queued += 1,
+    #[inline(always)]
+    fn enqueue(&mut self, object: Counted) {
+        if self.queued == FETCHED {
+            self.behind.push(object);
+            return;
+        }
+        object.prefetch();
+        self.fetched[(self.first + self.queued) % FETCHED] = Some(object);
+        self.queued += 1;
+    }
+
+    /// Visits what was reached behind the sweep until at most `left` objects are left, which go on being fetched.
+    #[inline(never)]
+    fn work(&mut self, left: usize) {
+        loop {
+            while self.queued < FETCHED {
+                let Some(object) = self.behind.pop() else { break };
+                self.enqueue(object);
             }
-            next = (next + 1) % FETCHED;
-            if self.behind.is_empty() {
-                while let Some(object) = take_any(&mut queue, &mut queued) {
-                    self.visit(object);
+            if self.queued <= left {
+                return;
+            }
+            if self.queued > LOOKED_AHEAD {
+                if let Some(ahead) = self.fetched[(self.first + LOOKED_AHEAD) % FETCHED] {
+                    fetch_entries(ahead);
                 }
+            }
+            let oldest = self.fetched[self.first].take();
+            self.first = (self.first + 1) % FETCHED;
+            self.queued -= 1;
+            if let Some(object) = oldest {
+                self.visit(object);
             }
         }
     }
 }
 
-/// Takes some object out of the queue.
-fn take_any(queue: &mut [Option<Counted>; FETCHED], queued: &mut usize) -> Option<Counted> {
-    if *queued == 0 {
-        return None;
-    }
-    let object = queue.iter_mut().find_map(Option::take);
-    *queued -= 1;
-    object
+/// Asks the processor to fetch the entries of all that `object` refers to.
+#[inline(always)]
+fn fetch_entries(object: Counted) {
+    each_child(object, Object::prefetch_scratch);
 }
 
 #[inline(always)]

@@ -9,11 +9,7 @@
 use super::detect::{CANDIDATE, Candidates, each_child, get, set};
 use crate::{
     counts::atomic::{AtomicCount, Dropped},
-    heap::{
-        Amount, Object, Seat,
-        seat::Condition,
-        share::free_stopped,
-    },
+    heap::{Amount, Object, Seat, seat::Condition, share::Freeing},
     threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
 };
 
@@ -22,17 +18,13 @@ type Counted = Object<AtomicCount>;
 impl Candidates {
     /// Frees the garbage among the candidates, and gives how much it was.
     pub(super) fn reclaim(&self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
-        self.each(|object| {
-            if get(object) == CANDIDATE {
-                drop_outside(object, seat);
-            }
-        });
+        self.each_garbage(|object| drop_outside(object, seat));
         let mut freed = Amount::default();
-        self.each(|object| {
-            if get(object) == CANDIDATE {
-                free(object, seat, &mut freed);
-            }
-        });
+        for &block in self.blocks() {
+            let mut freeing = Freeing::of(block);
+            self.each_garbage_of(block, |object| free(object, &mut freeing));
+            freed += freeing.end(&seat.core.space);
+        }
         freed
     }
 }
@@ -51,10 +43,14 @@ pub(super) struct Finishing {
 
 impl Finishing {
     /// Dooms the garbage among the candidates, if any of it has finalizers that have not been called.
-    pub(super) fn doom(candidates: &Candidates, seat: &Seat<AtomicCount>, generation: usize) -> Option<Self> {
+    pub(super) fn doom(
+        candidates: &Candidates,
+        seat: &Seat<AtomicCount>,
+        generation: usize,
+    ) -> Option<Self> {
         let mut unfinalized = Vec::new();
-        candidates.each(|object| {
-            if object.descriptor().has_finalizer() && get(object) == CANDIDATE && !object.header().is_finalized() {
+        candidates.each_garbage(|object| {
+            if object.descriptor().has_finalizer() && !object.header().is_finalized() {
                 unfinalized.push(object);
             }
         });
@@ -63,12 +59,10 @@ impl Finishing {
         }
         unfinalized.reverse();
         let mut doomed = Vec::new();
-        candidates.each(|object| {
-            if get(object) == CANDIDATE {
-                set(object, 0);
-                object.header().set_doomed(true);
-                doomed.push(object);
-            }
+        candidates.each_garbage(|object| {
+            set(object, 0);
+            object.header().set_doomed(true);
+            doomed.push(object);
         });
         Some(Self { doomed, unfinalized, depth: seat.depth(), generation })
     }
@@ -97,7 +91,7 @@ impl Finishing {
         for object in doomed {
             if object.header().count() == 0 {
                 // It died in a finalizer and has given up its references; only its cell is left.
-                free(object, seat, &mut freed_before);
+                freed_before += free_one(object, seat);
             } else {
                 alive.push(object);
             }
@@ -114,7 +108,8 @@ impl Finishing {
                 }
             });
         }
-        let mut reached: Vec<Counted> = alive.iter().copied().filter(|&object| get(object) > CANDIDATE).collect();
+        let mut reached: Vec<Counted> =
+            alive.iter().copied().filter(|&object| get(object) > CANDIDATE).collect();
         for &object in &reached {
             set(object, 0);
         }
@@ -128,13 +123,14 @@ impl Finishing {
             });
         }
 
-        let garbage: Vec<Counted> = alive.into_iter().filter(|&object| get(object) == CANDIDATE).collect();
+        let garbage: Vec<Counted> =
+            alive.into_iter().filter(|&object| get(object) == CANDIDATE).collect();
         for &object in &garbage {
             drop_outside(object, seat);
         }
         let mut freed = Amount::default();
         for &object in &garbage {
-            free(object, seat, &mut freed);
+            freed += free_one(object, seat);
         }
         (examined, freed)
     }
@@ -153,11 +149,16 @@ fn drop_outside(object: Counted, seat: &Seat<AtomicCount>) {
 
 /// Frees the cell of an object, and clears its scratch entry.
 #[inline(always)]
-fn free(object: Counted, seat: &Seat<AtomicCount>, freed: &mut Amount) {
-    *freed += Amount { objects: 1, bytes: object.bytes() as u64 };
+fn free(object: Counted, freeing: &mut Freeing<AtomicCount>) {
     set(object, 0);
     // SAFETY: the world is stopped, we alone free, and what refers to the object is garbage itself.
-    unsafe { free_stopped(&seat.core.space, object) };
+    unsafe { freeing.free(object) };
+}
+
+fn free_one(object: Counted, seat: &Seat<AtomicCount>) -> Amount {
+    let mut freeing = Freeing::of(object.block());
+    free(object, &mut freeing);
+    freeing.end(&seat.core.space)
 }
 
 /// A doomed object has lost its last reference and has given up its own: nothing is left but its cell.

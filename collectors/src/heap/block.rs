@@ -9,7 +9,7 @@
 //! | `free`, `used` ... | the owner; anyone while the world stops | the same                    | safepoint handshake  |
 //! | bitmaps            | the owner; anyone while the world stops | the same                    | safepoint handshake  |
 
-use std::{ops::Deref, ptr::NonNull};
+use std::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
 use super::{
     layout::{
@@ -164,13 +164,19 @@ impl Block {
 
     /// The objects of this block, in address order.
     pub(crate) fn objects<H: Header>(self) -> impl Iterator<Item = Object<H>> {
-        let first = self.start() + self.object_offset.get();
-        let step = self.cell_bytes.get();
-        (0..self.carved.get() as usize).filter_map(move |index| {
-            // SAFETY: the address of a cell of this block that has been carved.
-            let cell = unsafe { Object::<H>::at(first + index * step) };
-            (!cell.descriptor().is_free()).then_some(cell)
-        })
+        let cells = self.cells::<H>();
+        (0..cells.len())
+            .filter_map(move |index| cells.get(index).filter(|cell| !cell.descriptor().is_free()))
+    }
+
+    /// All cells that have ever been on the free list, in address order, objects or not.
+    pub(crate) fn cells<H: Header>(self) -> Cells<H> {
+        Cells {
+            first: self.start() + self.object_offset.get(),
+            step: self.cell_bytes.get(),
+            len: self.carved.get() as usize,
+            header: PhantomData,
+        }
     }
 
     /// One bit a granule: objects allocated since the last young collection, and cells that were.
@@ -200,12 +206,12 @@ impl Block {
         mut bits: u64,
     ) -> impl Iterator<Item = Object<H>> {
         let first = self.start() + index * BITMAP_WORD * GRANULE;
-        let cells = Cells::of(self);
+        let grid = Grid::of(self);
         std::iter::from_fn(move || {
             while bits != 0 {
                 let granule = first + bits.trailing_zeros() as usize * GRANULE;
                 bits &= bits - 1;
-                let address = cells.beginning_in(granule);
+                let address = grid.beginning_in(granule);
                 // SAFETY: a bit is set only for the granule in which a cell of this block begins.
                 let cell = unsafe { Object::<H>::at(address) };
                 if !cell.descriptor().is_free() {
@@ -217,15 +223,39 @@ impl Block {
     }
 }
 
+/// The cells of a block.
+#[derive(Clone, Copy)]
+pub(crate) struct Cells<H> {
+    first: usize,
+    step: usize,
+    len: usize,
+    header: PhantomData<fn() -> H>,
+}
+
+impl<H: Header> Cells<H> {
+    /// How many there are.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Cell `index`.
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> Option<Object<H>> {
+        // SAFETY: the address of a cell of this block that has been carved.
+        (index < self.len).then(|| unsafe { Object::at(self.first + index * self.step) })
+    }
+}
+
 /// Finds the cell that begins in a granule, by a multiplication in place of a division.
 #[derive(Clone, Copy)]
-struct Cells {
+struct Grid {
     first: usize,
     bytes: usize,
     reciprocal: u64,
 }
 
-impl Cells {
+impl Grid {
     fn of(block: Block) -> Self {
         let bytes = block.cell_bytes.get().min(BLOCK_BYTES);
         let first = block.start() + block.object_offset.get();

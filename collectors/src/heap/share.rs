@@ -26,7 +26,7 @@ use super::{
     object::{EXTENT, Header, Object},
     size::SIZE_CLASSES,
     space::{OutOfMemory, Space},
-    tally::Tally,
+    tally::{Amount, Tally},
 };
 use crate::threads::sync::{
     Mutex, Plain,
@@ -374,21 +374,51 @@ unsafe fn free_elsewhere<H: Header>(space: &Space, block: Block, object: Object<
     owner.push_remote(object);
 }
 
-/// Frees an object while the world is stopped, straight into its block, whoever owns that.
-///
-/// # Safety
-///
-/// The world is stopped, nobody else frees into the same block, and nobody can reach the object any more.
-pub(crate) unsafe fn free_stopped<H: Header>(space: &Space, object: Object<H>) {
-    let block = object.block();
-    if block.usage() == Use::Large {
-        // SAFETY: by our caller.
-        unsafe { object.bury(0) };
-        space.give_large(block);
-        return;
+/// The freeing of objects of one block while the world is stopped, straight into the block, whoever owns that.
+pub(crate) struct Freeing<H> {
+    block: Block,
+    free: usize,
+    freed: Amount,
+    header: PhantomData<fn() -> H>,
+}
+
+impl<H: Header> Freeing<H> {
+    /// Begins to free objects of `block`.
+    pub(crate) fn of(block: Block) -> Self {
+        Self { block, free: block.free.get(), freed: Amount::default(), header: PhantomData }
     }
-    // SAFETY: shares stay until their heap is dropped.
-    let owner = unsafe { &*(block.owner.get() as *const Share<H>) };
-    // SAFETY: by our caller; with the world stopped the owner's block is ours to use.
-    unsafe { owner.reclaim(space, block, object) };
+
+    /// Frees one.
+    ///
+    /// # Safety
+    ///
+    /// The world is stopped, nobody else frees into this block, it is the object's, and nobody can reach the object any
+    /// more.
+    #[inline(always)]
+    pub(crate) unsafe fn free(&mut self, object: Object<H>) {
+        self.freed += Amount { objects: 1, bytes: object.bytes() as u64 };
+        // SAFETY: by our caller; with the world stopped the owner's block is ours to use.
+        unsafe { object.bury(self.free) };
+        self.free = object.address();
+    }
+
+    /// Hands the block its cells, and lists it or gives it back. Nobody else may do so with blocks of the same owner
+    /// meanwhile. Gives how much was freed.
+    pub(crate) fn end(self, space: &Space) -> Amount {
+        let Self { block, free, freed, .. } = self;
+        if freed.objects > 0 {
+            block.free.set(free);
+            block.used.set(block.used.get() - freed.objects as u32);
+            match block.usage() {
+                Use::Current => {}
+                Use::Large => space.give_large(block),
+                _ => {
+                    // SAFETY: shares stay until their heap is dropped.
+                    let owner = unsafe { &*(block.owner.get() as *const Share<H>) };
+                    owner.reconsider(space, block);
+                }
+            }
+        }
+        freed
+    }
 }
