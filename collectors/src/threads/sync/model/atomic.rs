@@ -3,7 +3,7 @@
 use std::panic::Location;
 pub(crate) use std::sync::atomic::Ordering;
 
-use loom::sync::atomic as loomed;
+use loom::sync::{Condvar, atomic as loomed};
 
 use super::sites::{self, Effect, Role};
 
@@ -29,6 +29,26 @@ fn order(
     }
 }
 
+/// What makes the loads of one atomic depend on each other.
+///
+/// To find the schedules that differ, loom compares an access with the last one to the same atomic only. If a thread
+/// loads and then stores, its store is compared with its own load, which hides an earlier load by another thread, and
+/// the schedules in which the store comes before that load are never generated. A notification of a condition variable
+/// that nobody waits for depends on every other and synchronises nothing, so each load makes one first.
+#[derive(Debug)]
+struct Turn(Condvar);
+
+impl Turn {
+    fn new() -> Self {
+        Self(Condvar::new())
+    }
+
+    #[track_caller]
+    fn take(&self) {
+        self.0.notify_all();
+    }
+}
+
 /// Read-modify-writes that take one value and one ordering.
 macro_rules! updates {
     ($value:ty: $($update:ident)*) => {
@@ -46,16 +66,17 @@ macro_rules! updates {
 macro_rules! atomic {
     ($name:ident, $value:ty, $($update:ident)*) => {
         #[derive(Debug)]
-        pub(crate) struct $name(loomed::$name);
+        pub(crate) struct $name(loomed::$name, Turn);
 
         impl $name {
             #[track_caller]
             pub(crate) fn new(value: $value) -> Self {
-                Self(loomed::$name::new(value))
+                Self(loomed::$name::new(value), Turn::new())
             }
 
             #[track_caller]
             pub(crate) fn load(&self, ordering: Ordering) -> $value {
+                self.1.take();
                 self.0.load(order(Location::caller(), "load", Role::Only, ordering))
             }
 
@@ -99,6 +120,7 @@ macro_rules! atomic {
                 let place = Location::caller();
                 let set = order(place, "fetch_update", Role::Success, set);
                 let fetch = order(place, "fetch_update", Role::Failure, fetch);
+                self.1.take();
                 self.0.fetch_update(set, fetch, update)
             }
 
@@ -161,16 +183,17 @@ impl Default for AtomicBool {
 
 /// A wrapper with the methods of `std::sync::atomic::AtomicPtr`.
 #[derive(Debug)]
-pub(crate) struct AtomicPtr<T>(loomed::AtomicPtr<T>);
+pub(crate) struct AtomicPtr<T>(loomed::AtomicPtr<T>, Turn);
 
 impl<T> AtomicPtr<T> {
     #[track_caller]
     pub(crate) fn new(value: *mut T) -> Self {
-        Self(loomed::AtomicPtr::new(value))
+        Self(loomed::AtomicPtr::new(value), Turn::new())
     }
 
     #[track_caller]
     pub(crate) fn load(&self, ordering: Ordering) -> *mut T {
+        self.1.take();
         self.0.load(order(Location::caller(), "load", Role::Only, ordering))
     }
 

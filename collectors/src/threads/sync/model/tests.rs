@@ -106,6 +106,24 @@ fn every_weakening_of_the_handshake_is_caught() {
 }
 
 #[test]
+fn a_store_that_follows_a_load_is_explored_before_another_threads_load() {
+    let seen = Arc::new([const { std::sync::atomic::AtomicU64::new(0) }; 2]);
+    let count = Arc::clone(&seen);
+    let record = explore_within(WITHOUT_END, "schedules", move || {
+        let value = Arc::new(AtomicUsize::new(0));
+        let other = Arc::clone(&value);
+        let thread = thread::spawn(move || {
+            other.load(Acquire);
+            other.store(1, Release);
+        });
+        count[value.load(Acquire)].fetch_add(1, Relaxed);
+        thread.join().unwrap();
+    });
+    assert_eq!(record.outcome, Outcome::Complete);
+    assert!(seen.iter().all(|count| count.load(Relaxed) > 0), "a schedule is missing: {seen:?}");
+}
+
+#[test]
 fn a_truncated_model_fails() {
     for limits in [
         Limits { permutations: 1, ..WITHOUT_END },
