@@ -1,0 +1,34 @@
+//! The program `cyclotron`: experiments, runs, records, charts and reports.
+//!
+//! Alone among the crates it touches files, clocks, TOML and the terminal. It names no collector and no workload but the
+//! baseline of throughput: it takes them from the lists of their crates. One run is one process.
+
+pub mod cli;
+pub mod list;
+pub mod report;
+pub mod run;
+
+pub mod experiment;
+pub mod input;
+pub mod job;
+pub mod plan;
+pub mod process;
+
+pub mod clock;
+pub mod hiccup;
+pub mod histogram;
+pub mod measure;
+pub mod recorder;
+
+pub mod environment;
+pub mod folder;
+pub mod record;
+
+pub mod charts;
+pub mod page;
+pub mod results;
+pub mod table;
+pub mod units;
+
+#[cfg(test)]
+mod synthetic;

@@ -1,0 +1,95 @@
+//! What the recorder makes of events.
+
+use super::*;
+use std::{thread, time::Duration};
+
+const FLOOR_NS: u64 = 1_000_000;
+
+fn pause(recorder: &Recorder, mutator: usize, cause: Cause, inside: impl FnOnce()) {
+    recorder.event(mutator, Event::PauseBegan { cause });
+    inside();
+    recorder.event(mutator, Event::PauseEnded { cause, objects: 7, estimated: 0 });
+}
+
+#[test]
+fn a_pause_of_at_least_the_floor_is_kept_and_a_shorter_one_counted() {
+    let recorder = Recorder::new(FLOOR_NS);
+    pause(&recorder, 3, Cause::Collection, || thread::sleep(Duration::from_millis(5)));
+    pause(&recorder, 3, Cause::Cascade, || ());
+    let seen = recorder.take();
+    assert_eq!(seen.histogram.count(), 1);
+    let sample = seen.samples[0];
+    assert!(
+        sample.wall_ns >= 5_000_000
+            && sample.wall_ns == seen.max_ns
+            && sample.wall_ns == seen.total_ns
+    );
+    assert_eq!((sample.mutator, sample.cause, sample.objects), (3, Cause::Collection, 7));
+    assert_eq!(seen.below_floor[&Cause::Cascade].count, 1);
+    assert!(recorder.take().samples.is_empty(), "what was taken was expected to be gone");
+}
+
+#[test]
+fn time_asleep_is_not_cpu_time() {
+    let recorder = Recorder::new(FLOOR_NS);
+    pause(&recorder, 0, Cause::Stop, || thread::sleep(Duration::from_millis(20)));
+    let sample = recorder.take().samples[0];
+    assert!(sample.cpu_ns < sample.wall_ns / 2, "{sample:?}");
+}
+
+#[test]
+fn a_collection_is_charged_to_the_generation_and_the_pause_in_which_it_happened() {
+    let recorder = Recorder::new(0);
+    recorder.event(1, Event::PauseBegan { cause: Cause::Collection });
+    let event = Event::Collection {
+        generation: 2,
+        examined: 100,
+        freed: 40,
+        survived: 60,
+        freed_bytes: 4_000,
+    };
+    recorder.event(1, event);
+    recorder.event(1, Event::PauseEnded { cause: Cause::Collection, objects: 100, estimated: 0 });
+    let seen = recorder.take();
+    let generation = seen.generations[&2];
+    assert_eq!((generation.count, generation.examined, generation.freed), (1, 100, 40));
+    assert_eq!(generation.ns, seen.samples[0].wall_ns);
+    assert_eq!(seen.samples[0].generation, Some(2));
+}
+
+#[test]
+fn the_beginning_of_a_cascade_is_estimated_from_its_rest() {
+    assert_eq!(estimate(1_000, 164, 64), 640);
+    assert_eq!(estimate(1_000, 64, 0), 0);
+    assert_eq!(estimate(5_000_000, 65, 64), 64 * LONGEST_ESTIMATE_PER_OBJECT_NS);
+}
+
+#[test]
+fn times_to_stop_are_kept_apart_from_pauses() {
+    let recorder = Recorder::new(0);
+    recorder.event(0, Event::TimeToStop { requested: true });
+    thread::sleep(Duration::from_millis(2));
+    recorder.event(0, Event::TimeToStop { requested: false });
+    let seen = recorder.take();
+    assert_eq!((seen.stops.count, seen.samples.len()), (1, 0));
+    assert!(seen.stops.max_ns >= 2_000_000);
+}
+
+#[test]
+fn lanes_of_all_threads_are_merged_in_the_order_of_time() {
+    let recorder = Recorder::new(0);
+    thread::scope(|scope| {
+        for mutator in 0..4 {
+            let recorder = &recorder;
+            scope.spawn(move || {
+                (0..100).for_each(|_| pause(recorder, mutator, Cause::Cascade, || ()))
+            });
+        }
+    });
+    recorder.event(2, Event::Unclocked { cause: Cause::SlowAllocation, count: 5 });
+    let seen = recorder.take();
+    assert_eq!(seen.samples.len(), 400);
+    assert!(seen.samples.is_sorted_by_key(|sample| sample.start_ns));
+    assert_eq!(seen.histogram.count(), 400);
+    assert_eq!(seen.unclocked[&Cause::SlowAllocation], 5);
+}
