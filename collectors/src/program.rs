@@ -9,3 +9,6 @@ pub use self::{
     mutator::Mutator,
     root::{Root, Shared},
 };
+
+#[cfg(test)]
+mod models;

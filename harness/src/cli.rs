@@ -1,6 +1,7 @@
 //! Command line: the verbs, and how each ends.
 
 use crate::{
+    check,
     experiment::ExperimentError,
     folder::FolderError,
     list, measure, process, report,
@@ -30,6 +31,7 @@ enum Verb {
     List(list::List),
     Run(run::Run),
     Report(report::Report),
+    Check(check::Check),
     #[command(name = process::VERB, hide = true)]
     RunOneJob,
 }
@@ -58,6 +60,7 @@ impl Cli {
             Verb::List(list) => list.run(),
             Verb::Run(run) => run.run(),
             Verb::Report(report) => report.run(),
+            Verb::Check(check) => check.run(),
             Verb::RunOneJob => run_one_job(),
         }
     }

@@ -3,6 +3,7 @@
 //! Alone among the crates it touches files, clocks, TOML and the terminal. It names no collector and no workload but the
 //! baseline of throughput: it takes them from the lists of their crates. One run is one process.
 
+pub mod check;
 pub mod cli;
 pub mod list;
 pub mod report;

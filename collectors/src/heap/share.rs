@@ -422,3 +422,6 @@ impl<H: Header> Freeing<H> {
         freed
     }
 }
+
+#[cfg(test)]
+mod models;

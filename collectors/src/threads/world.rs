@@ -364,3 +364,6 @@ impl Drop for Stopped<'_> {
         self.world.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod models;

@@ -1,0 +1,174 @@
+//! Models of whole collectors, on the shipping code: two mutators, shared handles, cycles, a collection.
+
+use crate::{
+    Class, Collector, Heap, Layout, Mutator, Options, Reclaims, Root,
+    generational::Generational,
+    refcount::RefCount,
+    threads::sync::{explore, scope},
+    triggers::Fixed,
+};
+
+const SHARED: &str = "share and adopt";
+const WHOLE: &str = "whole collector";
+
+/// The slot by which two objects refer to each other.
+const FRIEND: usize = 0;
+
+fn heap<C: Collector>() -> (Heap<C>, Class<C>) {
+    let heap = Heap::new(C::Settings::default(), Options::default()).unwrap();
+    let class = heap.class(Layout::new("Person").slots(1).words(1));
+    (heap, class)
+}
+
+/// Two objects that refer to each other, with their names in them; a root of the first.
+fn friends<'m, C: Collector>(mutator: &'m Mutator<C>, class: &Class<C>) -> Root<'m, C> {
+    let (alice, bob) = (mutator.alloc(class).unwrap(), mutator.alloc(class).unwrap());
+    alice.set_word(0, 1);
+    bob.set_word(0, 2);
+    alice.set(FRIEND, Some(&bob));
+    bob.set(FRIEND, Some(&alice));
+    alice
+}
+
+/// Walks the cycle that begins at `alice`.
+fn meet<C: Collector>(alice: &Root<'_, C>) {
+    let bob = alice.get(FRIEND).expect("alice has a friend");
+    assert_eq!((alice.word(0), bob.word(0)), (1, 2), "a word was not seen");
+    assert!(bob.get(FRIEND).is_some_and(|alice_again| alice_again.same(alice)));
+}
+
+/// Nothing is reachable any more: what is left is what the collector never frees.
+fn assert_all_is_freed<C: Collector>(heap: &Heap<C>, in_cycles: u64) {
+    let mutator = heap.attach();
+    mutator.collect();
+    mutator.check();
+    let left = match C::CAPABILITIES.reclaims {
+        Reclaims::Nothing => heap.statistics().allocated.objects,
+        Reclaims::Acyclic => in_cycles,
+        Reclaims::Everything => 0,
+    };
+    assert_eq!(heap.statistics().held().objects, left);
+}
+
+/// One mutator gives a cycle to another, forgets it and collects; the other one walks it meanwhile.
+fn a_shared_cycle<C: Collector>() {
+    explore(WHOLE, || {
+        let (heap, class) = heap::<C>();
+        scope(|scope| {
+            let heap = &heap;
+            let mutator = heap.attach();
+            let alice = friends(&mutator, &class);
+            let shared = alice.share();
+            scope.spawn(move || {
+                let mutator = heap.attach();
+                let alice = mutator.adopt(&shared);
+                drop(shared);
+                mutator.safepoint();
+                meet(&alice);
+            });
+            drop(alice);
+            mutator.collect();
+        });
+        assert_all_is_freed(&heap, 2);
+    });
+}
+
+/// Each of two mutators makes a cycle and drops it, and one of them collects.
+fn two_cycles<C: Collector>() {
+    explore(WHOLE, || {
+        let (heap, class) = heap::<C>();
+        scope(|scope| {
+            let (heap, class) = (&heap, &class);
+            let mutator = heap.attach();
+            let alice = friends(&mutator, class);
+            scope.spawn(move || {
+                let mutator = heap.attach();
+                let alice = friends(&mutator, class);
+                mutator.safepoint();
+                meet(&alice);
+            });
+            drop(alice);
+            mutator.collect();
+        });
+        assert_all_is_freed(&heap, 4);
+    });
+}
+
+#[test]
+fn refcount_keeps_a_cycle_that_two_mutators_share() {
+    a_shared_cycle::<RefCount>();
+}
+
+#[test]
+fn refcount_leaks_what_is_in_the_cycles_of_two_mutators_and_no_more() {
+    two_cycles::<RefCount>();
+}
+
+#[test]
+fn generational_keeps_a_cycle_while_either_of_two_mutators_has_it() {
+    a_shared_cycle::<Generational<Fixed>>();
+}
+
+#[test]
+fn generational_frees_the_cycles_of_two_mutators() {
+    two_cycles::<Generational<Fixed>>();
+}
+
+#[test]
+fn an_adopted_object_outlives_the_handle_and_its_makers_root() {
+    explore(SHARED, || {
+        let (heap, class) = heap::<RefCount>();
+        scope(|scope| {
+            let heap = &heap;
+            let mutator = heap.attach();
+            let object = mutator.alloc(&class).unwrap();
+            object.set_word(0, 7);
+            let shared = object.share();
+            scope.spawn(move || {
+                let mutator = heap.attach();
+                let object = mutator.adopt(&shared);
+                drop(shared);
+                assert_eq!(object.word(0), 7, "a word was not seen");
+            });
+            drop(object);
+        });
+        assert_all_is_freed(&heap, 0);
+    });
+}
+
+#[test]
+fn what_the_last_of_two_clones_refers_to_is_freed_once() {
+    explore(SHARED, || {
+        let (heap, class) = heap::<RefCount>();
+        scope(|scope| {
+            let mutator = heap.attach();
+            let shared = mutator.alloc(&class).unwrap().share();
+            let clone = shared.clone();
+            scope.spawn(move || drop(clone));
+            drop(shared);
+            mutator.safepoint();
+        });
+        assert_all_is_freed(&heap, 0);
+    });
+}
+
+#[test]
+fn a_clone_made_while_the_handle_is_adopted_keeps_the_object() {
+    explore(SHARED, || {
+        let (heap, class) = heap::<RefCount>();
+        let shared = heap.attach().alloc(&class).unwrap().share();
+        scope(|scope| {
+            let (heap, shared) = (&heap, &shared);
+            scope.spawn(move || {
+                let mutator = heap.attach();
+                mutator.adopt(shared).set_word(0, 7);
+            });
+            let mutator = heap.attach();
+            let clone = shared.clone();
+            mutator.adopt(&clone);
+            drop(clone);
+        });
+        drop(shared);
+        assert_all_is_freed(&heap, 0);
+    });
+}
