@@ -60,7 +60,9 @@ use crate::{
 };
 
 mod detect;
+mod reach;
 mod reclaim;
+mod shared;
 
 use self::{
     detect::{Candidates, Detection},

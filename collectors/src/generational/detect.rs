@@ -14,10 +14,17 @@
 //! A full collection does both steps of the subtraction in one pass, since every object that can be part of a cycle is a
 //! candidate; entries may wrap below zero for a while. Acyclic objects get entries too then, which the sweep clears.
 
+use super::{
+    reach::{Alone, Reach, Route},
+    shared,
+};
 use crate::{
     counts::{atomic::AtomicCount, slot::object_at},
-    heap::{Object, block::Block, core::Core},
-    threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
+    heap::{Object, block::Block, core::Core, layout::BITMAP_WORD},
+    threads::{
+        sync::{atomic::Ordering::Relaxed, capacity},
+        world::Stopped,
+    },
 };
 
 type Counted = Object<AtomicCount>;
@@ -25,12 +32,8 @@ type Counted = Object<AtomicCount>;
 /// Set in the scratch entry of a candidate. The bits below count references from outside.
 pub(super) const CANDIDATE: u32 = 1 << 31;
 
-/// How many objects are being fetched while others are visited. (A queue in front of the mark stack, as in C.-Y. Cher,
-/// A. L. Hosking, T. N. Vijaykumar, *Software prefetching for mark-sweep garbage collection*, ASPLOS 2004.)
-const FETCHED: usize = 16;
-
-/// How many visits before an object's own the entries of what it refers to are asked for.
-const LOOKED_AHEAD: usize = 6;
+/// From how many blocks on a full detection is worth sharing: some tens of microseconds of work each.
+const SHARED_FROM: usize = capacity(16, 1);
 
 /// The objects to look at.
 pub(super) struct Candidates {
@@ -171,6 +174,25 @@ impl Candidates {
         }
     }
 
+    /// Clears the entries of a block's candidates, buried or not.
+    pub(super) fn clear_entries(&self, block: Block) {
+        let entries = block.scratch();
+        if self.which == Which::All {
+            // Relaxed: ordered by the safepoint handshake.
+            entries.iter().for_each(|entry| entry.store(0, Relaxed));
+            return;
+        }
+        for (index, (young, middle)) in block.young().iter().zip(block.middle()).enumerate() {
+            let mut bits = young.get() | middle.get();
+            while bits != 0 {
+                let granule = index * BITMAP_WORD + bits.trailing_zeros() as usize;
+                // Relaxed: ordered by the safepoint handshake.
+                entries[granule].store(0, Relaxed);
+                bits &= bits - 1;
+            }
+        }
+    }
+
     /// Calls `visit` with every garbage object, in address order.
     #[inline(always)]
     pub(super) fn each_garbage(&self, mut visit: impl FnMut(Counted)) {
@@ -180,7 +202,13 @@ impl Candidates {
     }
 
     /// Finds the garbage: its scratch entries are `CANDIDATE` afterwards, all others 0.
-    pub(super) fn detect(&self, _stopped: &Stopped<'_>) -> Detection {
+    pub(super) fn detect(&self, stopped: &Stopped<'_>) -> Detection {
+        if self.which == Which::All && self.blocks.len() >= SHARED_FROM {
+            let helpers = stopped.helpers();
+            if helpers > 0 {
+                return shared::detect(&self.blocks, stopped, helpers + 1);
+            }
+        }
         let examined = if self.which == Which::All { self.subtract_all() } else { self.subtract() };
         let reachable = self.sweep();
         Detection { examined, garbage: examined - reachable }
@@ -207,11 +235,9 @@ impl Candidates {
     /// Both in one pass: everything that can be part of a cycle is a candidate.
     fn subtract_all(&self) -> u64 {
         let mut examined = 0;
-        self.each(|object| {
-            examined += 1;
-            set(object, get(object).wrapping_add(CANDIDATE | object.header().count()));
-            each_child(object, |child| set(child, get(child).wrapping_sub(1)));
-        });
+        for &block in &self.blocks {
+            examined += subtract_block(block, &mut Alone);
+        }
         examined
     }
 
@@ -221,141 +247,40 @@ impl Candidates {
         let mut reach = Reach::new();
         for &block in &self.blocks {
             match self.which {
-                Which::All => reach.sweep_block(block),
-                _ => self.each_of(block, |object| reach.sweep_object(object)),
+                Which::All => reach.sweep_block(block, &mut Alone),
+                _ => self.each_of(block, |object| reach.sweep_object(object, &mut Alone)),
             }
         }
-        // Nothing is ahead of the sweep any more.
-        reach.position = usize::MAX;
-        reach.work(0);
+        reach.end(&mut Alone);
         reach.reached
     }
 }
 
-/// The visit of what is reachable: a sweep in address order, and a queue of what was reached behind it.
-struct Reach {
-    /// How far the sweep has come.
-    position: usize,
-    reached: u64,
-    /// Reached objects behind the sweep that are being fetched, oldest first, from `first` on.
-    fetched: [Option<Counted>; FETCHED],
-    first: usize,
-    queued: usize,
-    /// Reached objects behind the sweep that do not fit the queue.
-    behind: Vec<Counted>,
-}
-
-impl Reach {
-    fn new() -> Self {
-        Self {
-            position: 0,
-            reached: 0,
-            fetched: [None; FETCHED],
-            first: 0,
-            queued: 0,
-            behind: Vec::new(),
+/// Adds the counts of a block's candidates to their entries, and subtracts one for each reference that they hold.
+#[inline(always)]
+pub(super) fn subtract_block(block: Block, route: &mut impl Route) -> u64 {
+    let mut examined = 0;
+    for object in block.objects::<AtomicCount>() {
+        if object.descriptor().is_acyclic() {
+            continue;
         }
-    }
-
-    /// Sweeps over all cells of a block, touching no object that is not to be visited.
-    fn sweep_block(&mut self, block: Block) {
-        let cells = block.cells::<AtomicCount>();
-        for index in 0..cells.len() {
-            if let Some(ahead) = cells.get(index + LOOKED_AHEAD) {
-                if get(ahead) > CANDIDATE {
-                    fetch_entries(ahead);
-                }
-            }
-            let Some(object) = cells.get(index) else { break };
-            let entry = get(object);
-            if entry != 0 && entry != CANDIDATE {
-                if object.descriptor().is_acyclic() {
-                    // It is no candidate, and its entry has served no purpose.
-                    set(object, 0);
-                } else {
-                    self.sweep_object(object);
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn sweep_object(&mut self, object: Counted) {
-        if get(object) > CANDIDATE {
-            self.position = object.address();
-            self.take(object);
-            self.visit(object);
-            if self.queued == FETCHED {
-                self.work(FETCHED / 2);
-            }
-        }
-    }
-
-    /// An object is found to be reachable.
-    #[inline(always)]
-    fn take(&mut self, object: Counted) {
-        set(object, 0);
-        self.reached += 1;
-    }
-
-    #[inline(always)]
-    fn visit(&mut self, object: Counted) {
+        examined += 1;
+        set(object, get(object).wrapping_add(CANDIDATE | object.header().count()));
         each_child(object, |child| {
-            let entry = get(child);
-            if entry & CANDIDATE == 0 {
-                return;
-            }
-            if child.address() > self.position {
-                // INVARIANT 2: its turn will come.
-                set(child, entry | 1);
+            if route.is_ours(child) {
+                subtract_one(child);
             } else {
-                self.take(child);
-                self.enqueue(child);
+                route.send(child);
             }
         });
     }
-
-    #[inline(always)]
-    fn enqueue(&mut self, object: Counted) {
-        if self.queued == FETCHED {
-            self.behind.push(object);
-            return;
-        }
-        object.prefetch();
-        self.fetched[(self.first + self.queued) % FETCHED] = Some(object);
-        self.queued += 1;
-    }
-
-    /// Visits what was reached behind the sweep until at most `left` objects are left, which go on being fetched.
-    #[inline(never)]
-    fn work(&mut self, left: usize) {
-        loop {
-            while self.queued < FETCHED {
-                let Some(object) = self.behind.pop() else { break };
-                self.enqueue(object);
-            }
-            if self.queued <= left {
-                return;
-            }
-            if self.queued > LOOKED_AHEAD {
-                if let Some(ahead) = self.fetched[(self.first + LOOKED_AHEAD) % FETCHED] {
-                    fetch_entries(ahead);
-                }
-            }
-            let oldest = self.fetched[self.first].take();
-            self.first = (self.first + 1) % FETCHED;
-            self.queued -= 1;
-            if let Some(object) = oldest {
-                self.visit(object);
-            }
-        }
-    }
+    examined
 }
 
-/// Asks the processor to fetch the entries of all that `object` refers to.
+/// A reference from inside is found.
 #[inline(always)]
-fn fetch_entries(object: Counted) {
-    each_child(object, Object::prefetch_scratch);
+pub(super) fn subtract_one(object: Counted) {
+    set(object, get(object).wrapping_sub(1));
 }
 
 #[inline(always)]

@@ -17,12 +17,23 @@ type Counted = Object<AtomicCount>;
 
 impl Candidates {
     /// Frees the garbage among the candidates, and gives how much it was.
+    ///
+    /// One pass over the garbage: entries tell garbage from what is alive even when the garbage is buried, so they are
+    /// cleared, and blocks handed back, only when all of it is.
     pub(super) fn reclaim(&self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
-        self.each_garbage(|object| drop_outside(object, seat));
-        let mut freed = Amount::default();
+        let mut all = Vec::with_capacity(self.blocks().len());
         for &block in self.blocks() {
             let mut freeing = Freeing::of(block);
-            self.each_garbage_of(block, |object| free(object, &mut freeing));
+            self.each_garbage_of(block, |object| {
+                drop_outside(object, seat);
+                // SAFETY: the world is stopped, we alone free, and what refers to the object is garbage itself.
+                unsafe { freeing.free(object) };
+            });
+            all.push(freeing);
+        }
+        let mut freed = Amount::default();
+        for freeing in all {
+            self.clear_entries(freeing.block());
             freed += freeing.end(&seat.core.space);
         }
         freed
@@ -48,6 +59,9 @@ impl Finishing {
         seat: &Seat<AtomicCount>,
         generation: usize,
     ) -> Option<Self> {
+        if !seat.core.has_finalizers() {
+            return None;
+        }
         let mut unfinalized = Vec::new();
         candidates.each_garbage(|object| {
             if object.descriptor().has_finalizer() && !object.header().is_finalized() {
@@ -148,16 +162,11 @@ fn drop_outside(object: Counted, seat: &Seat<AtomicCount>) {
 }
 
 /// Frees the cell of an object, and clears its scratch entry.
-#[inline(always)]
-fn free(object: Counted, freeing: &mut Freeing<AtomicCount>) {
+fn free_one(object: Counted, seat: &Seat<AtomicCount>) -> Amount {
     set(object, 0);
+    let mut freeing = Freeing::of(object.block());
     // SAFETY: the world is stopped, we alone free, and what refers to the object is garbage itself.
     unsafe { freeing.free(object) };
-}
-
-fn free_one(object: Counted, seat: &Seat<AtomicCount>) -> Amount {
-    let mut freeing = Freeing::of(object.block());
-    free(object, &mut freeing);
     freeing.end(&seat.core.space)
 }
 

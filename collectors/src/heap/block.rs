@@ -13,11 +13,12 @@ use std::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
 use super::{
     layout::{
-        BITMAP_WORD, BLOCK_BITMAP, BLOCK_BYTES, BitmapWord, CHUNK_BYTES, GRANULE, MIDDLE, YOUNG,
+        BITMAP_WORD, BLOCK_BITMAP, BLOCK_BYTES, BLOCK_GRANULES, BitmapWord, CHUNK_BYTES, GRANULE,
+        MIDDLE, SCRATCH, YOUNG,
     },
     object::{Header, Object},
 };
-use crate::threads::sync::Plain;
+use crate::threads::sync::{Plain, atomic::AtomicU32};
 
 /// What a block is being used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +189,14 @@ impl Block {
     /// One bit a granule: objects that survived one young collection, and cells that did.
     pub(crate) fn middle<'a>(self) -> &'a [BitmapWord] {
         self.bitmap(MIDDLE)
+    }
+
+    /// The block's part of the scratch table: an entry for each granule.
+    pub(crate) fn scratch<'a>(self) -> &'a [AtomicU32] {
+        let entries = (self.chunk() + SCRATCH) as *const AtomicU32;
+        let first = entries.wrapping_add(self.index() * BLOCK_GRANULES);
+        // SAFETY: the table is made with the chunk, has these entries for each block, and stays while the chunk does.
+        unsafe { std::slice::from_raw_parts(first, BLOCK_GRANULES) }
     }
 
     #[inline(always)]

@@ -16,7 +16,7 @@ use crate::{
     threads::{
         sync::{
             Arc, Mutex,
-            atomic::{AtomicU64, Ordering::Relaxed},
+            atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         },
         world::World,
     },
@@ -104,6 +104,8 @@ pub(crate) struct Core<H> {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) stress: Option<u64>,
     peak_held: AtomicU64,
+    /// Whether any class has a finalizer.
+    has_finalizers: AtomicBool,
     finalizers_run: AtomicU64,
     finalizers_panicked: AtomicU64,
 }
@@ -118,6 +120,7 @@ impl<H: Header> Core<H> {
             observer: options.observer,
             stress: options.stress,
             peak_held: AtomicU64::new(0),
+            has_finalizers: AtomicBool::new(false),
             finalizers_run: AtomicU64::new(0),
             finalizers_panicked: AtomicU64::new(0),
         }
@@ -177,6 +180,18 @@ impl<H: Header> Core<H> {
                 Event::Heap { held_bytes, allocated_bytes: allocated.bytes, blocks_bytes },
             );
         }
+    }
+
+    /// A class with a finalizer has been made.
+    pub(crate) fn expect_finalizers(&self) {
+        // Relaxed: whoever gets to see an object of the class is shown this too: ordered by the class's own lock.
+        self.has_finalizers.store(true, Relaxed);
+    }
+
+    /// Whether any class has a finalizer.
+    pub(crate) fn has_finalizers(&self) -> bool {
+        // Relaxed: ordered by the safepoint handshake, behind the allocation of every object.
+        self.has_finalizers.load(Relaxed)
     }
 
     pub(crate) fn count_finalizer(&self, panicked: bool) {

@@ -388,6 +388,11 @@ impl<H: Header> Freeing<H> {
         Self { block, free: block.free.get(), freed: Amount::default(), header: PhantomData }
     }
 
+    /// The block.
+    pub(crate) fn block(&self) -> Block {
+        self.block
+    }
+
     /// Frees one.
     ///
     /// # Safety

@@ -68,6 +68,9 @@ impl<C: Collector> Heap<C> {
     pub fn class(&self, layout: Layout<C>) -> Class<C> {
         let Layout { name, shape, acyclic, finalizer } = layout;
         let has_finalizer = finalizer.is_some();
+        if has_finalizer {
+            self.inner.core.expect_finalizers();
+        }
         let mut classes =
             self.inner.classes.write().expect("nothing panics while it holds this lock");
         let number = classes.len() as u32 + 1;
