@@ -18,8 +18,10 @@ import argparse
 import builtins
 import gc
 import os
+import pkgutil  # What `runpy` would import while the program is started.
 import runpy
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -51,12 +53,17 @@ def main():
 
     sys.argv = [script, *options.arguments]
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
-    # The globals are kept while the graph is taken: they are what the program still holds.
-    kept = runpy.run_path(script, init_globals={"capture": capture}, run_name="__main__")
+    # Kept while the graph is taken is what the program still holds: its globals, or if it has left by
+    # `sys.exit` the frames in which it did so.
+    try:
+        kept = runpy.run_path(script, init_globals={"capture": capture}, run_name="__main__")
+    except SystemExit as exit:
+        kept = exit
     if not wrote:
         capture()
-    del kept
-    return describe(options.out)
+    # Another process describes it: whatever the program has done to this one, it is not slowed down by it.
+    command = [sys.executable, os.path.abspath(__file__), "--describe", options.out]
+    return subprocess.run(command, check=False).returncode
 
 
 def arguments():
@@ -103,11 +110,12 @@ def numbered(listed, excluded):
     """All objects in order, and the number of each by its id."""
     objects, number, entered = [], {}, set()
     for top in listed:
-        if id(top) in excluded:
-            continue
         pending = [top]
         while pending:
             item = pending[-1]
+            if id(item) in excluded:
+                pending.pop()
+                continue
             if id(item) not in entered:
                 entered.add(id(item))
                 pending.extend(r for r in gc.get_referents(item) if not gc.is_tracked(r))
@@ -150,7 +158,14 @@ def our_own(capture):
     ours = [SCRIPT, globals(), capture, *functions]
     for function in [capture, *functions]:
         ours += [r for r in gc.get_referents(function) if r is not vars(builtins)]
-    return {id(item) for item in ours}
+    # Names and constants are everybody's.
+    ours = {id(item) for item in ours if gc.is_tracked(item)}
+    frame = sys._getframe()
+    while frame:
+        if frame.f_globals is globals():
+            ours.add(id(frame))
+        frame = frame.f_back
+    return ours
 
 
 def size_of(item):

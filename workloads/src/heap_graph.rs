@@ -55,7 +55,7 @@ pub enum Captured {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { graph: Captured::Service, file: None, part_size: 1000, turnover: 8 }
+        Self { graph: Captured::Service, file: None, part_size: 1000, turnover: 5 }
     }
 }
 
@@ -97,7 +97,7 @@ impl Workload for HeapGraph {
         },
         Parameter {
             name: "turnover",
-            default: "8",
+            default: "5",
             unit: "graphs",
             range: "0 to 1000000",
             meaning: "objects replaced by each thread, in multiples of those in the graph",
