@@ -311,7 +311,7 @@ impl<T: Trigger> GenerationalLocal<T> {
         self.collector.flushed.store(0, Relaxed);
         self.count.set(0);
 
-        let candidates = Candidates::new(core, &mut schedule.middle, generation);
+        let mut candidates = Candidates::new(core, &mut schedule.middle, generation);
         let Detection { examined, garbage } = candidates.detect(stopped);
         let survived = examined - garbage;
         let pending = schedule.old.pending;

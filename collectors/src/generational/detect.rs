@@ -20,7 +20,12 @@ use super::{
 };
 use crate::{
     counts::{atomic::AtomicCount, slot::object_at},
-    heap::{Object, block::Block, core::Core, layout::BITMAP_WORD},
+    heap::{
+        Object,
+        block::{Block, Use},
+        core::Core,
+        layout::BITMAP_WORD,
+    },
     threads::{
         sync::{atomic::Ordering::Relaxed, capacity},
         world::Stopped,
@@ -91,6 +96,11 @@ impl Candidates {
         Self { blocks, which }
     }
 
+    /// Forgets the blocks that are not among `blocks`: they have gone back to the system.
+    pub(super) fn keep(&mut self, blocks: Vec<Block>) {
+        self.blocks = blocks;
+    }
+
     /// Moves all candidates one generation up.
     pub(super) fn promote(
         &self,
@@ -106,7 +116,9 @@ impl Candidates {
                 }
                 young.set(0);
             }
-            if generation == 0 && block.listed.get() == 0 {
+            // Large objects are on a list of their own, which they leave when they are freed.
+            let is_large = block.usage() == Use::Large;
+            if generation == 0 && !is_large && block.listed.get() == 0 {
                 block.listed.set(1);
                 middle.push(block);
             }

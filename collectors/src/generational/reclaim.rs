@@ -9,7 +9,7 @@
 use super::detect::{CANDIDATE, Candidates, each_child, get, set};
 use crate::{
     counts::atomic::{AtomicCount, Dropped},
-    heap::{Amount, Object, Seat, seat::Condition, share::Freeing},
+    heap::{Amount, Object, Seat, block::Use, seat::Condition, share::Freeing},
     threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
 };
 
@@ -20,7 +20,7 @@ impl Candidates {
     ///
     /// One pass over the garbage: entries tell garbage from what is alive even when the garbage is buried, so they are
     /// cleared, and blocks handed back, only when all of it is.
-    pub(super) fn reclaim(&self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
+    pub(super) fn reclaim(&mut self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
         let mut all = Vec::with_capacity(self.blocks().len());
         for &block in self.blocks() {
             let mut freeing = Freeing::of(block);
@@ -32,10 +32,19 @@ impl Candidates {
             all.push(freeing);
         }
         let mut freed = Amount::default();
+        let mut kept = Vec::with_capacity(all.len());
         for freeing in all {
-            self.clear_entries(freeing.block());
-            freed += freeing.end(&seat.core.space);
+            let block = freeing.block();
+            self.clear_entries(block);
+            let is_large = block.usage() == Use::Large;
+            let freed_here = freeing.end(&seat.core.space);
+            freed += freed_here;
+            // The block of a large object is unmapped with it, and must not be promoted.
+            if !is_large || freed_here.objects == 0 {
+                kept.push(block);
+            }
         }
+        self.keep(kept);
         freed
     }
 }
