@@ -26,8 +26,8 @@
 mod collector;
 pub mod counts;
 mod event;
-mod heap;
 pub mod generational;
+mod heap;
 pub mod leak;
 mod list;
 mod program;

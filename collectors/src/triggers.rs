@@ -82,13 +82,18 @@ pub struct Found {
 }
 
 /// The oldest generation that is due: the counts against the thresholds, strictly, and the full rule.
-pub(crate) fn select<T: Trigger>(trigger: &T, counts: [u32; GENERATIONS], old: Old) -> Option<usize> {
+pub(crate) fn select<T: Trigger>(
+    trigger: &T,
+    counts: [u32; GENERATIONS],
+    old: Old,
+) -> Option<usize> {
     let thresholds = trigger.thresholds();
     if thresholds[0] == 0 {
         return None;
     }
     let is_due = |&generation: &usize| {
-        counts[generation] > thresholds[generation] && (generation < 2 || trigger.agrees_to_full(old))
+        counts[generation] > thresholds[generation]
+            && (generation < 2 || trigger.agrees_to_full(old))
     };
     (0..GENERATIONS).rev().find(is_due)
 }

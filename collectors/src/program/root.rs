@@ -183,6 +183,11 @@ impl<'m, C: Collector> Root<'m, C> {
         word.store(value, Relaxed);
     }
 
+    /// The mutator that this root belongs to: what a finalizer allocates with.
+    pub fn mutator(&self) -> &'m Mutator<C> {
+        self.mutator
+    }
+
     /// How many slots the object has.
     pub fn slots(&self) -> usize {
         self.object().shape().slots as usize

@@ -65,7 +65,8 @@ mod tests {
     /// The generations that are collected while objects are allocated and none dies.
     fn sequence(thresholds: [u32; GENERATIONS], allocations: u64) -> Vec<(usize, u64)> {
         let trigger = Fixed::new(FixedSettings { thresholds }).unwrap();
-        let (mut counts, mut sizes, mut old) = ([0; GENERATIONS], [0_u64; GENERATIONS], Old::default());
+        let (mut counts, mut sizes, mut old) =
+            ([0; GENERATIONS], [0_u64; GENERATIONS], Old::default());
         let mut sequence = Vec::new();
         for allocation in 1..=allocations {
             counts[0] += 1;
@@ -97,7 +98,8 @@ mod tests {
 
     #[test]
     fn the_cascade_is_cpythons() {
-        let generations: Vec<usize> = sequence([50, 2, 2], 51 * 13).iter().map(|&(g, _)| g).collect();
+        let generations: Vec<usize> =
+            sequence([50, 2, 2], 51 * 13).iter().map(|&(g, _)| g).collect();
         assert_eq!(generations, [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 2]);
         let first_full = sequence([700, 10, 10], 701 * 140).iter().position(|&(g, _)| g == 2);
         assert_eq!(first_full, Some(132), "the 133rd trigger is the first full collection");

@@ -55,7 +55,8 @@ impl Default for Policy {
 
 impl Trigger for Tuned {
     const NAME: &'static str = "tuned";
-    const SUMMARY: &'static str = "the same with a trigger of your choice; by default it follows what it finds";
+    const SUMMARY: &'static str =
+        "the same with a trigger of your choice; by default it follows what it finds";
     const PAPER: &'static str = "thresholds after CPython, PHP and Nim; square root after M. Kirisame, P. Shenoy, \
                                  P. Panchekha, Optimal heap limits, OOPSLA, 2022";
     const SETTINGS: &'static [Setting] = &[Setting {

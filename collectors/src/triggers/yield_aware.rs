@@ -47,7 +47,13 @@ pub(super) struct YieldAware {
 impl YieldAware {
     pub(super) fn new(settings: YieldAwareSettings) -> Result<Self, SettingsError> {
         let first = f64::from(settings.thresholds[0]);
-        require("tuned", "most", f64::from(settings.most), first..=1e9, "at least the first threshold, at most 1e9")?;
+        require(
+            "tuned",
+            "most",
+            f64::from(settings.most),
+            first..=1e9,
+            "at least the first threshold, at most 1e9",
+        )?;
         require("tuned", "high", settings.high, 0.0..=1.0, "a share from 0 to 1")?;
         require("tuned", "low", settings.low, 0.0..=settings.high, "a share from 0 to `high`")?;
         Ok(Self { settings, young: first, ratio: 0.25 })
@@ -73,7 +79,10 @@ impl YieldAware {
         };
         let [first, ..] = self.settings.thresholds;
         match found.generation {
-            0 => self.young = (self.young * factor).clamp(f64::from(first), f64::from(self.settings.most)),
+            0 => {
+                self.young =
+                    (self.young * factor).clamp(f64::from(first), f64::from(self.settings.most))
+            }
             2 => self.ratio = (self.ratio * factor).clamp(*RATIO.start(), *RATIO.end()),
             _ => {}
         }
