@@ -48,6 +48,11 @@ pub fn draw(results: &Results<'_>) -> Result<Vec<Chart>, ChartError> {
     Ok(charts)
 }
 
+/// Text as HTML and SVG can hold it.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 /// How often and with which certainty was measured, for the foot of a chart.
 fn how_often(results: &Results<'_>) -> String {
     let runs = units::counted(u64::from(results.invocations()), "run", "runs");

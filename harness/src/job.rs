@@ -45,7 +45,7 @@ pub struct Answer {
     pub message: Option<String>,
     /// What the workload read back through the heap, in hexadecimal.
     pub checksum: Option<String>,
-    /// Time of the workload, from its first allocation until its last root was dropped.
+    /// Time of the workload, from its preparation until its last root was dropped.
     pub wall_ns: u64,
     /// CPU time of all its threads in that time.
     pub cpu_ns: u64,

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use std::io::Write;
 use workloads::{WithWorkload, Workload, with_workload};
 
+/// Columns that a terminal may be taken to have when it is somewhat wider than the least.
+const WIDEST_TABLE: usize = 140;
+
 /// Show collectors with their capabilities, settings and papers, and workloads with their parameters
 #[derive(Debug, Args)]
 pub struct List {
@@ -97,20 +100,29 @@ fn heading(text: &mut String, described: &Value) {
     text.push_str(&format!("{}\n  {}\n", plain(&described["name"]), plain(&described["summary"])));
 }
 
+/// A table where it fits, and a paragraph for each value where it does not.
 fn values(text: &mut String, kind: &str, described: &Value) {
     let described = array(described);
-    if !described.is_empty() {
-        let mut table = Table::new(&[kind, "default", "unit", "range", "meaning"]);
+    let mut table = Table::new(&[kind, "default", "unit", "range", "meaning"]);
+    for value in described {
+        table.row(["name", "default", "unit", "range", "meaning"].map(|key| plain(&value[key])));
+    }
+    let table = table.render();
+    let is_wide = table.lines().any(|line| line.chars().count() > WIDEST_TABLE);
+    if described.is_empty() {
+        text.push('\n');
+    } else if is_wide {
         for value in described {
-            table
-                .row(["name", "default", "unit", "range", "meaning"].map(|key| plain(&value[key])));
+            text.push_str(&format!("\n  {kind} {}\n", plain(&value["name"])));
+            for key in ["meaning", "default", "range", "unit"] {
+                text.push_str(&format!("    {key:<8} {}\n", plain(&value[key])));
+            }
         }
         text.push('\n');
-        for line in table.render().lines() {
-            text.push_str(&format!("  {line}\n"));
-        }
+    } else {
+        let lines: Vec<String> = table.lines().map(|line| format!("  {line}\n")).collect();
+        text.push_str(&format!("\n{}\n", lines.concat()));
     }
-    text.push('\n');
 }
 
 fn array(value: &Value) -> &[Value] {

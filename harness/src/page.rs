@@ -5,7 +5,7 @@
 mod style;
 
 use crate::{
-    charts::{Chart, colour_code},
+    charts::{Chart, colour_code, escape},
     record::{Record, Status},
     results::{
         BASELINE, Cell, Group, Range, Results, round,
@@ -48,26 +48,24 @@ pub fn render(results: &Results<'_>, charts: &[Chart]) -> String {
     page
 }
 
-/// Text as HTML and SVG can hold it.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 fn push_verdict(page: &mut String, verdict: &Verdict) {
     let class = if verdict.is_sound { "sound" } else { "unsound" };
     page.push_str(&format!("<section class=\"verdict {class}\"><h2>Verdict</h2>\n"));
     for finding in &verdict.findings {
         page.push_str(&format!("<p>{}</p>\n", escape(finding)));
     }
-    page.push_str("<p>Among the collectors that left nothing behind:</p>\n<ul>\n");
-    for line in &verdict.shortest {
-        page.push_str(&format!("<li>{}</li>\n", escape(line)));
+    page.push_str(
+        "<p>Longest pause in the median run, among the collectors that left nothing behind, \
+         and the bytes of objects held at most meanwhile:</p>\n<ul>\n",
+    );
+    for (workload, told) in &verdict.shortest {
+        page.push_str(&format!("<li><b>{}</b>: {}</li>\n", escape(workload), escape(told)));
     }
     page.push_str("</ul></section>\n");
 }
 
 fn push_table(page: &mut String, results: &Results<'_>) {
-    let floor = units::duration(results.floor_ns().unwrap_or(0));
+    let floor = units::round_duration(results.floor_ns().unwrap_or(0));
     page.push_str(&format!(
         "<section><h2>Figures</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>Collector</th>\
          <th title=\"of all runs, on the wall; in brackets the shortest among the longest of each run\">Longest pause</th>\
@@ -180,14 +178,7 @@ fn push_cell(page: &mut String, cell: &Cell<'_>) {
     }
     let speed = cell.relative.map_or_else(
         || "–".to_owned(),
-        |range| {
-            format!(
-                "{} ({} to {})",
-                units::ratio(range.median),
-                units::ratio(range.low),
-                units::ratio(range.high)
-            )
-        },
+        |range| units::ratio_range(range.low, range.median, range.high),
     );
     push_figure(page, &speed, "", "");
     let cpu = cell.cpu_ns.map_or_else(|| "–".to_owned(), |cpu| units::duration(round(cpu.median)));

@@ -46,7 +46,7 @@ pub struct Record {
     pub message: Option<String>,
     /// What the workload read back through the heap: 64 bits in hexadecimal, the same under every collector.
     pub checksum: Option<String>,
-    /// Time of the workload, from its first allocation until its last root was dropped.
+    /// Time of the workload, from its preparation until its last root was dropped.
     pub wall_ns: u64,
     /// CPU time of all its threads in that time.
     pub cpu_ns: u64,

@@ -26,6 +26,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 /// Run an experiment and end with a report of pauses beside leaked bytes
@@ -289,6 +290,7 @@ fn conclude(
     }
     if was_interrupted {
         let done = units::counted(records.len() as u64, "run is", "runs are");
+        let planned = units::count(planned as u64);
         writeln!(
             std::io::stderr(),
             "interrupted: {done} kept of {planned} in `{}`",
@@ -312,6 +314,8 @@ impl Progress {
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(runs as u64).with_style(style);
+        // Twice a second is enough to show that time passes, and nothing that a run would feel.
+        bar.enable_steady_tick(Duration::from_millis(500));
         Self { bar, is_terminal: std::io::stderr().is_terminal() }
     }
 

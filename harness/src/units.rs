@@ -5,6 +5,16 @@ pub fn duration(ns: u64) -> String {
     scaled(ns, &["ns", "µs", "ms", "s"])
 }
 
+/// A duration without digits that say nothing, for ticks and limits: `10 µs`, `2.5 ms`.
+pub fn round_duration(ns: u64) -> String {
+    let told = duration(ns);
+    let Some((number, unit)) = told.split_once(' ').filter(|(number, _)| number.contains('.'))
+    else {
+        return told;
+    };
+    format!("{} {unit}", number.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// A number of bytes, with three digits and powers of ten: `40.0 MB`.
 pub fn bytes(bytes: u64) -> String {
     scaled(bytes, &["B", "kB", "MB", "GB", "TB"])
@@ -31,6 +41,11 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 /// A ratio with three digits: `0.873×`.
 pub fn ratio(ratio: f64) -> String {
     format!("{}×", three_digits(ratio))
+}
+
+/// A ratio with the least and the most beside it: `0.87× (0.81 to 0.92)`.
+pub fn ratio_range(low: f64, median: f64, high: f64) -> String {
+    format!("{} ({} to {})", ratio(median), three_digits(low), three_digits(high))
 }
 
 /// A share as a percentage with as many digits as mean something: `12 %`, `0.03 %`.
@@ -80,6 +95,14 @@ mod tests {
         assert_eq!(duration(999_600), "1.00 ms");
         assert_eq!(duration(123_456_789), "123 ms");
         assert_eq!(duration(90_000_000_000), "90.0 s");
+        assert_eq!(
+            (round_duration(10_000), round_duration(2_500_000)),
+            ("10 µs".to_owned(), "2.5 ms".to_owned())
+        );
+        assert_eq!(
+            (round_duration(100_000), round_duration(500)),
+            ("100 µs".to_owned(), "500 ns".to_owned())
+        );
         assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(40_000_000), "40.0 MB");
         assert_eq!(ratio(0.8731), "0.87×");

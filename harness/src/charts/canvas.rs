@@ -1,6 +1,9 @@
 //! Canvas: a thin layer over plotters that draws finer than whole pixels and follows the reader's theme.
 
-use super::{Chart, ChartError, palette};
+use super::{
+    Chart, ChartError,
+    palette::{self, Ink},
+};
 use plotters::{
     coord::Shift,
     element::{Drawable, PointCollection},
@@ -54,6 +57,7 @@ pub(super) fn chart(
             area: SVGBackend::with_string(&mut drawn, size).into_drawing_area(),
             chart: name,
         };
+        canvas.bar((0.0, 0.0), (width, height), Ink::Ground.colour(), 1.0)?;
         paint(&canvas)?;
         canvas.area.present().map_err(|error| canvas.refused(&error))?;
     }
@@ -87,6 +91,21 @@ impl<'b> Canvas<'b> {
         let font = (FontFamily::SansSerif, size * FINE * FONT_CORRECTION, font_style);
         let style = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, VPos::Center));
         self.draw(&Text::new(text.to_owned(), point((x, y)), style))
+    }
+
+    /// A text on a patch of the page's own colour, so that it can be read across lines.
+    pub(super) fn caption(
+        &self,
+        text: &str,
+        (x, y): (f64, f64),
+        size: f64,
+        colour: RGBColor,
+    ) -> Result<(), ChartError> {
+        // Letters are half as wide as they are high on average; a patch that is a little too wide hides nothing but lines.
+        let width = text.chars().count() as f64 * size * 0.56;
+        let (from, to) = ((x - 3.0, y - size * 0.7), (x + width + 3.0, y + size * 0.7));
+        self.bar(from, to, Ink::Ground.colour(), 1.0)?;
+        self.text(text, (x, y), size, Side::Left, Weight::Normal, colour)
     }
 
     /// A filled rectangle.
@@ -181,7 +200,7 @@ fn point((x, y): (f64, f64)) -> (i32, i32) {
 /// Gives the picture its size, its name for those who cannot see it, and the theme.
 fn finish(drawn: &str, title: &str, (width, height): (f64, f64)) -> String {
     let body = drawn.split_once('>').map_or(drawn, |(_, body)| body);
-    let title = crate::page::escape(title);
+    let title = super::escape(title);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {} {}\" role=\"img\" \
          aria-label=\"{title}\">\n<title>{title}</title>\n<style>{}</style>{}",

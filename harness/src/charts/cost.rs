@@ -79,7 +79,7 @@ fn draw_curves(
     for tick in across.ticks() {
         let x = across.place(tick);
         canvas.line(&[(x, TOP), (x, BOTTOM)], 0.75, faint)?;
-        let label = units::duration(round(tick)).replace(".00", "").replace(".0", "");
+        let label = units::round_duration(round(tick));
         canvas.text(&label, (x, BOTTOM + 14.0), 12.0, Side::Middle, Weight::Normal, muted)?;
     }
     for tick in up.ticks() {
@@ -151,7 +151,7 @@ fn draw_speeds(canvas: &Canvas<'_>, group: &Group<'_>) -> Result<(), ChartError>
     for tick in across.ticks() {
         let x = across.place(tick);
         canvas.line(&[(x, TOP), (x, BOTTOM)], 0.75, faint)?;
-        let label = units::ratio(tick).replace(".00", "").replace("0×", "×");
+        let label = format!("{}×", (tick * 100.0).round() / 100.0);
         let label = if tick == 0.0 { "0" } else { &label };
         canvas.text(label, (x, BOTTOM + 14.0), 12.0, Side::Middle, Weight::Normal, muted)?;
     }
@@ -172,11 +172,17 @@ fn draw_speeds(canvas: &Canvas<'_>, group: &Group<'_>) -> Result<(), ChartError>
             Weight::Normal,
             strong,
         )?;
+        if let Some(memory) = &cell.memory {
+            let [leaked, held] =
+                [memory.leaked, memory.peak_held].map(|range| units::bytes(round(range.high)));
+            let told = format!("leaked {leaked}, held {held} at most");
+            canvas.caption(&told, (left + 18.0, middle + 17.0), 12.0, muted)?;
+        }
         let failures = cell.failures();
         if !failures.is_empty() {
             canvas.text(
                 &failures,
-                (SPEEDS.0, middle + 16.0),
+                (SPEEDS.0, middle),
                 12.0,
                 Side::Left,
                 Weight::Bold,
@@ -194,12 +200,7 @@ fn draw_speeds(canvas: &Canvas<'_>, group: &Group<'_>) -> Result<(), ChartError>
         }
         let x = across.place(range.median);
         canvas.line(&[(x, middle - 9.0), (x, middle + 9.0)], 2.0, strong)?;
-        let told = format!(
-            "{} ({} to {})",
-            units::ratio(range.median),
-            units::ratio(range.low),
-            units::ratio(range.high)
-        );
+        let told = units::ratio_range(range.low, range.median, range.high);
         canvas.text(&told, (FIGURES, middle), 13.0, Side::Right, Weight::Normal, strong)?;
     }
     Ok(())

@@ -66,7 +66,7 @@ fn head(canvas: &Canvas<'_>, results: &Results<'_>, title: &str) -> Result<(), C
     let (strong, muted) = (Ink::Strong.colour(), Ink::Muted.colour());
     canvas.text(title, (24.0, 28.0), 20.0, Side::Left, Weight::Bold, strong)?;
     let runs = units::counted(results.records.len() as u64, "run", "runs");
-    let floor = units::duration(results.floor_ns().unwrap_or(0));
+    let floor = units::round_duration(results.floor_ns().unwrap_or(0));
     let told = format!(
         "Each row is one collector on one workload; pauses of all {} put together ({runs} in all).",
         units::counted(u64::from(results.invocations()), "invocation", "invocations")
@@ -98,7 +98,7 @@ fn grid(canvas: &Canvas<'_>, pauses: &Scale, height: f64) -> Result<(), ChartErr
     for tick in pauses.ticks() {
         let x = pauses.place(tick);
         canvas.line(&[(x, HEAD), (x, bottom)], 0.75, Ink::Grid.colour())?;
-        let label = units::duration(round(tick)).replace(".00", "").replace(".0", "");
+        let label = units::round_duration(round(tick));
         canvas.text(
             &label,
             (x, bottom + 12.0),
@@ -193,16 +193,9 @@ fn draw_pauses(
     if merged.histogram.count() == 0 {
         let told = match merged.shorter + merged.unclocked {
             0 => "no pause at all".to_owned(),
-            shorter => format!("none this long; {} shorter", units::count(shorter)),
+            shorter => format!("none this long, {} shorter", units::count(shorter)),
         };
-        return canvas.text(
-            &told,
-            (PAUSES.0 + 8.0, middle),
-            12.0,
-            Side::Left,
-            Weight::Normal,
-            muted,
-        );
+        return canvas.caption(&told, (PAUSES.0 + 8.0, middle), 12.0, muted);
     }
     let width = (PAUSES.1 - PAUSES.0) / STRIPS as f64;
     let mut strips = [0_u64; STRIPS];

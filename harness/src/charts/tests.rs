@@ -33,7 +33,7 @@ fn a_chart_says_what_was_measured_how_often_and_which_direction_is_better() {
     let charts = draw(&Results::of(&records).unwrap()).unwrap();
     let first = &charts[0].svg;
     for told in [
-        "Pauses of 10.0 µs or more",
+        "Pauses of 10 µs or more",
         "3 runs of each configuration",
         "shorter is better",
         "fewer is better",

@@ -1,6 +1,6 @@
 //! Verdict: what the results say, in sentences that they can carry.
 
-use super::{Cell, Group, Results};
+use super::{Cell, Group, Merged, Results};
 use crate::units;
 
 /// What can be said of an experiment.
@@ -10,8 +10,8 @@ pub struct Verdict {
     pub is_sound: bool,
     /// Of runs that failed and of what was left behind.
     pub findings: Vec<String>,
-    /// For each workload: who of those that leave nothing behind stops the program for the shortest time.
-    pub shortest: Vec<String>,
+    /// For each workload: its label, and who of those that leave nothing behind stops it for the shortest time.
+    pub shortest: Vec<(String, String)>,
 }
 
 /// Says what the results say.
@@ -64,8 +64,8 @@ fn broken_promises(results: &Results<'_>) -> Vec<String> {
     broken
 }
 
-/// Who of those that leave nothing behind has the shortest longest pause, if the runs can tell.
-fn shortest(group: &Group<'_>) -> String {
+/// The workload, and who of those that leave nothing behind has the shortest longest pause, if the runs can tell.
+fn shortest(group: &Group<'_>) -> (String, String) {
     let leaks_nothing = |cell: &&Cell<'_>| {
         cell.failures().is_empty()
             && cell.memory.as_ref().is_some_and(|memory| memory.leaked.high == 0.0)
@@ -78,25 +78,32 @@ fn shortest(group: &Group<'_>) -> String {
         .collect();
     fit.sort_by(|(_, left), (_, right)| left.longest_ns.median.total_cmp(&right.longest_ns.median));
     let Some(((best, pauses), others)) = fit.split_first() else {
-        return format!("{}: no collector left nothing behind.", group.label);
+        return (group.label.clone(), "no collector left nothing behind".to_owned());
     };
-    let longest = units::duration(super::round(pauses.longest_ns.median));
     let tied: Vec<&str> = others
         .iter()
         .filter(|(_, other)| other.longest_ns.overlaps(&pauses.longest_ns))
         .map(|(cell, _)| cell.label.as_str())
         .collect();
     let what = if others.is_empty() {
-        format!("only {} left nothing behind", best.label)
+        "only one left nothing behind".to_owned()
     } else if tied.is_empty() {
-        format!("{} stops the program for the shortest time", best.label)
+        format!("shortest under {}", best.label)
     } else {
         format!("{} and {} cannot be told apart by these runs", best.label, tied.join(" and "))
     };
-    let how = if pauses.longest_ns.high == 0.0 {
-        format!("no pause of {} or more", units::duration(pauses.floor_ns))
+    let each: Vec<String> = fit.iter().map(|(cell, pauses)| costs(cell, pauses)).collect();
+    (group.label.clone(), format!("{what}: {}", each.join(", ")))
+}
+
+/// The longest pause of a collector, never without what it held meanwhile.
+fn costs(cell: &Cell<'_>, pauses: &Merged) -> String {
+    let longest = if pauses.longest_ns.high == 0.0 {
+        format!("none of {}", units::round_duration(pauses.floor_ns))
     } else {
-        format!("longest pause {longest} in the median run")
+        units::duration(super::round(pauses.longest_ns.median))
     };
-    format!("{}: {what} ({how}).", group.label)
+    let held =
+        cell.memory.as_ref().map(|memory| units::bytes(super::round(memory.peak_held.median)));
+    format!("{} {longest} (held {})", cell.label, held.unwrap_or_default())
 }
