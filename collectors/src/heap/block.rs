@@ -44,8 +44,10 @@ pub(crate) struct BlockRecord {
     pub(crate) free: Plain<usize>,
     /// The address of the `Share` that allocates here.
     pub(crate) owner: Plain<usize>,
-    /// Cells that are objects.
+    /// Cells that are not on the free list.
     pub(crate) used: Plain<u32>,
+    /// How many of them are left when its owner lists the block or gives it back.
+    pub(crate) reconsidered_at: Plain<u32>,
     /// Cells ever put on the free list; those behind have never been touched.
     pub(crate) carved: Plain<u32>,
     /// How many cells there are.
@@ -73,6 +75,7 @@ impl BlockRecord {
             free: Plain::new(0),
             owner: Plain::new(0),
             used: Plain::new(0),
+            reconsidered_at: Plain::new(0),
             carved: Plain::new(0),
             cells: Plain::new(0),
             class: Plain::new(0),
@@ -122,6 +125,17 @@ impl Block {
     /// The block whose record lies at `address`, which `record` gave.
     pub(crate) fn from_record(address: usize) -> Option<Self> {
         NonNull::new(address as *mut BlockRecord).map(Self)
+    }
+
+    /// The block whose record lies at `address`.
+    ///
+    /// # Safety
+    ///
+    /// `record` gave the address.
+    #[inline(always)]
+    pub(crate) unsafe fn at_record(address: usize) -> Self {
+        // SAFETY: no record lies at address 0, by our caller.
+        Self(unsafe { NonNull::new_unchecked(address as *mut BlockRecord) })
     }
 
     /// The address of the block's record, its name in lists.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     object::{Descriptor, Header, Shape},
-    size::size_class,
+    size::{SIZE_CLASSES, cell_bytes, size_class},
 };
 use crate::{Collector, Root, threads::sync::Arc};
 
@@ -108,16 +108,17 @@ pub struct Kind {
     descriptor: Descriptor,
     shape: Shape,
     bytes: usize,
-    size_class: u32,
+    bin: u32,
+    rounding: u32,
 }
 
 impl Kind {
-    /// The size class that stands for a mapping of its own.
-    const LARGE: u32 = u32::MAX;
+    /// What stands in place of a size class for a mapping of its own.
+    const LARGE: usize = SIZE_CLASSES;
 
     pub(crate) fn new<H: Header>(class: u32, shape: Shape, acyclic: bool, finalizer: bool) -> Self {
         let descriptor = Descriptor::new(class, shape, acyclic, finalizer);
-        Self { descriptor, shape, bytes: 0, size_class: 0 }.sized::<H>()
+        Self { descriptor, shape, bytes: 0, bin: 0, rounding: 0 }.sized::<H>()
     }
 
     /// The same kind with `extra` more slots.
@@ -135,8 +136,10 @@ impl Kind {
 
     fn sized<H: Header>(self) -> Self {
         let bytes = self.shape.bytes::<H>();
-        let size_class = size_class(bytes).map_or(Self::LARGE, |class| class as u32);
-        Self { bytes, size_class, ..self }
+        let class = size_class(bytes);
+        let bin = class.unwrap_or(Self::LARGE) as u32;
+        let rounding = class.map_or(0, |class| cell_bytes(class) - bytes) as u32;
+        Self { bytes, bin, rounding, ..self }
     }
 
     #[inline(always)]
@@ -155,9 +158,20 @@ impl Kind {
         self.bytes
     }
 
-    /// The size class of its cells, or `None` for a large object.
+    /// The bin that its cells come from: the size class, or the one after the last for large objects.
     #[inline(always)]
+    pub(crate) fn bin(&self) -> usize {
+        self.bin as usize
+    }
+
+    /// The size class of its cells, or `None` for a large object.
     pub(crate) fn size_class(&self) -> Option<usize> {
-        (self.size_class != Self::LARGE).then_some(self.size_class as usize)
+        (self.bin() != Self::LARGE).then_some(self.bin())
+    }
+
+    /// How many bytes its cells are larger.
+    #[inline(always)]
+    pub(crate) fn rounding(&self) -> u32 {
+        self.rounding
     }
 }

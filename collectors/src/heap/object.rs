@@ -16,6 +16,8 @@
 
 use std::{fmt, hash, marker::PhantomData, ptr::NonNull};
 
+#[cfg(not(loom))]
+use super::size::MIN_CELL;
 use super::{
     block::Block,
     layout::{BITMAP_WORD, BLOCK_BYTES, CHUNK_BYTES, GRANULE, SCRATCH, WORD},
@@ -62,6 +64,12 @@ impl Shape {
     /// Whether slots and words fit the descriptor; if not, the object has an extent.
     pub(crate) const fn is_small(self) -> bool {
         self.slots as u64 + self.words as u64 <= SMALL_PAYLOAD
+    }
+
+    /// How many slots and words there are together.
+    #[cfg(not(loom))]
+    pub(crate) const fn payload(self) -> usize {
+        self.slots as usize + self.words as usize
     }
 
     /// Bytes of an object of this shape: header, slots and data, as the statistics count them.
@@ -111,6 +119,12 @@ impl Descriptor {
     /// Whether this is a free cell's.
     pub(crate) fn is_free(self) -> bool {
         self.0 == 0
+    }
+
+    /// Whether shape and descriptor say too little, so that there is an extent.
+    #[inline(always)]
+    pub(crate) fn has_extent(self) -> bool {
+        self.0 & 0xff == Self::HAS_EXTENT
     }
 
     /// Whether objects of the class can never be part of a cycle.
@@ -168,6 +182,10 @@ impl<H> fmt::Debug for Object<H> {
 unsafe impl<H: Header> Send for Object<H> {}
 
 impl<H: Header> Object<H> {
+    /// Slots and words that even the smallest cell has room for.
+    #[cfg(not(loom))]
+    const SMALLEST_PAYLOAD: usize = (MIN_CELL - head_bytes::<H>()) / WORD;
+
     /// The object at `address`, which a slot or a free list holds.
     ///
     /// # Safety
@@ -207,11 +225,40 @@ impl<H: Header> Object<H> {
     ///
     /// The cell is free, ours alone, and large enough for `shape` (with its extent before it, if it has one).
     pub(crate) unsafe fn initialise(self, descriptor: Descriptor, shape: Shape) {
-        if !shape.is_small() {
+        if descriptor.has_extent() {
             let extent = u64::from(shape.slots) | u64::from(shape.words) << 32;
             // SAFETY: the extent lies in this cell, by our caller.
             unsafe { self.extent().write(extent) };
         }
+        // SAFETY: by our caller.
+        unsafe { self.make_head(descriptor) };
+        // SAFETY: by our caller.
+        unsafe { self.clear_payload(shape) };
+    }
+
+    /// Makes descriptor and header, by stores of their own: a processor does not forward half of a store to the load that
+    /// soon follows, and waiting for the memory costs more than the rest of an allocation.
+    ///
+    /// # Safety
+    ///
+    /// As `initialise`.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    unsafe fn make_head(self, descriptor: Descriptor) {
+        self.head().descriptor.set(descriptor.0);
+        // SAFETY: the header lies in this cell.
+        let header = unsafe { &raw mut (*self.0.as_ptr()).header };
+        // SAFETY: the cell is ours alone, by our caller.
+        unsafe { header.write(H::newborn()) };
+    }
+
+    /// Makes descriptor and header.
+    ///
+    /// # Safety
+    ///
+    /// As `initialise`.
+    #[cfg(loom)]
+    unsafe fn make_head(self, descriptor: Descriptor) {
         let head = Head {
             descriptor: Plain::new(descriptor.0),
             header: H::newborn(),
@@ -219,16 +266,68 @@ impl<H: Header> Object<H> {
         };
         // SAFETY: the cell is ours alone and large enough, by our caller.
         unsafe { self.0.write(head) };
+    }
+
+    /// Makes null slots and zero words.
+    ///
+    /// # Safety
+    ///
+    /// As `initialise`.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    unsafe fn clear_payload(self, shape: Shape) {
+        // A null slot and a zero word are the same in memory. Every cell has room for the first few, and one more is the
+        // most common: with known lengths there is no loop and no call.
+        for index in 0..Self::SMALLEST_PAYLOAD {
+            // SAFETY: the place lies in this cell, which is no smaller than the smallest.
+            let slot = unsafe { &*self.payload().add(index) };
+            // Relaxed: ours alone to write. (As in `make_head`, one store each; the compiler would pair plain ones.)
+            slot.store(0, Relaxed);
+        }
+        let payload = shape.payload();
+        if payload > Self::SMALLEST_PAYLOAD {
+            // SAFETY: the last place lies in this cell, by our caller.
+            let last = unsafe { self.payload().add(payload - 1) };
+            // SAFETY: as above.
+            unsafe { last.write(Slot::new(0)) };
+            if payload > Self::SMALLEST_PAYLOAD + 1 {
+                // SAFETY: by our caller.
+                unsafe { self.clear_rest(payload) };
+            }
+        }
+    }
+
+    /// Makes the null slots and zero words that not every cell has room for.
+    ///
+    /// # Safety
+    ///
+    /// As `initialise`.
+    #[cfg(not(loom))]
+    #[inline(never)]
+    unsafe fn clear_rest(self, payload: usize) {
+        // SAFETY: the places lie in this cell, by our caller.
+        let rest = unsafe { self.payload().add(Self::SMALLEST_PAYLOAD) };
+        // SAFETY: as above.
+        unsafe { rest.write_bytes(0, payload - Self::SMALLEST_PAYLOAD) };
+    }
+
+    /// Makes null slots and zero words: a model's are not alike in memory, and have to be made.
+    ///
+    /// # Safety
+    ///
+    /// As `initialise`.
+    #[cfg(loom)]
+    unsafe fn clear_payload(self, shape: Shape) {
         for index in 0..shape.slots as usize {
             // SAFETY: the slot lies in this cell, by our caller.
             let slot = unsafe { self.payload().add(index) };
             // SAFETY: as above, and nobody else can reach it yet.
-            unsafe { clear(slot) };
+            unsafe { slot.write(Slot::new(0)) };
         }
         for index in 0..shape.words as usize {
             let word = self.word_address(shape.slots as usize, index);
             // SAFETY: the word lies in this cell, by our caller, and nobody else can reach it yet.
-            unsafe { clear_word(word) };
+            unsafe { word.write(AtomicU64::new(0)) };
         }
     }
 
@@ -403,42 +502,6 @@ impl<H: Header> Object<H> {
     #[inline(always)]
     pub(crate) fn prefetch_scratch(self) {
         prefetch(std::ptr::from_ref(self.scratch()) as usize);
-    }
-}
-
-/// Makes a null slot at `slot`.
-///
-/// # Safety
-///
-/// The memory is a slot's, and nobody else can reach it.
-#[inline(always)]
-unsafe fn clear(slot: *mut Slot) {
-    if cfg!(loom) {
-        // SAFETY: by our caller.
-        unsafe { slot.write(Slot::new(0)) };
-    } else {
-        // SAFETY: by our caller; any memory is a valid atomic in a real run.
-        let slot = unsafe { &*slot };
-        // Relaxed: ours alone to write. (A plain write would make the compiler call `memset` for three words.)
-        slot.store(0, Relaxed);
-    }
-}
-
-/// Makes a zero word at `word`.
-///
-/// # Safety
-///
-/// The memory is a data word's, and nobody else can reach it.
-#[inline(always)]
-unsafe fn clear_word(word: *mut AtomicU64) {
-    if cfg!(loom) {
-        // SAFETY: by our caller.
-        unsafe { word.write(AtomicU64::new(0)) };
-    } else {
-        // SAFETY: by our caller; any memory is a valid atomic in a real run.
-        let word = unsafe { &*word };
-        // Relaxed: ours alone to write.
-        word.store(0, Relaxed);
     }
 }
 

@@ -1,14 +1,17 @@
 //! Shares: one mutator's part of the heap, from which it allocates without locks or atomic read-modify-writes.
 //!
-//! Each size class has a *current* block, whose free list the mutator pops, and a list of *partial* blocks with free
-//! cells. A mutator frees into its own blocks by pushing the cell back; a cell of somebody else's block goes on that
+//! Each size class has a *current* block, whose free cells the mutator takes over all at once and pops one by one, and a
+//! list of *partial* blocks with free cells. A mutator frees into its own blocks by pushing the cell back (so that what
+//! it frees and what it allocates next do not wait for each other); a cell of somebody else's block goes on that
 //! share's *remote* list, which its owner drains when it runs out of cells. A share whose mutator has left keeps its
 //! blocks and is taken over by the next mutator that attaches.
 //!
 //! # Invariants
 //!
-//! 1. A block's free list and `used` together cover its carved cells, but for those on the remote list.
+//! 1. A block's free list and `used` together cover its carved cells. Among the used ones are those that a bin has taken
+//!    over, which are of its current block, and those on the remote list.
 //! 2. A block is `Current` for one size class of its owner, `Partial` and on the owner's list, or `Full`.
+//! 3. When the cell of a dead object comes back, its block becomes another `Use` only if `used` is `reconsidered_at` then.
 //!
 //! # Synchronization
 //!
@@ -20,11 +23,13 @@
 
 use std::marker::PhantomData;
 
+use crossbeam::utils::CachePadded;
+
 use super::{
     block::{Block, BlockRecord, Use},
     class::Kind,
     object::{EXTENT, Header, Object},
-    size::SIZE_CLASSES,
+    size::{SIZE_CLASSES, is_exact},
     space::{OutOfMemory, Space},
     tally::{Amount, Tally},
 };
@@ -40,13 +45,17 @@ use crate::threads::sync::{
 /// Bytes of cells put on a fresh block's free list at a time: a page, so that pages are touched as they are needed.
 const CARVED_AT_ONCE: usize = capacity(4096, 1024);
 
+/// Bins of a share.
+const BINS: usize = SIZE_CLASSES + 1;
+
 /// One mutator's part of the heap.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Share<H> {
-    /// Cells of our blocks that others have freed, linked through their first slots.
-    remote: AtomicUsize,
-    bins: Box<[Bin]>,
+    /// Cells of our blocks that others have freed, linked through their first slots; apart from what only we write.
+    remote: CachePadded<AtomicUsize>,
+    /// One for each size class, and one for large objects, whose current block never has a cell.
+    bins: [Bin; BINS],
     /// The block that is current where there is none: it has no free cell.
     none: Box<BlockRecord>,
     /// Blocks that were current at some time since the last young collection.
@@ -58,6 +67,8 @@ pub(crate) struct Share<H> {
 /// The blocks of one size class.
 #[derive(Debug)]
 struct Bin {
+    /// The first free cell that was taken over from the current block, or 0.
+    free: Plain<usize>,
     /// The record of the current block.
     current: Plain<usize>,
     /// The record of the first partial block, or 0.
@@ -68,10 +79,11 @@ impl<H: Header> Share<H> {
     pub(crate) fn new() -> Self {
         let none = Box::new(BlockRecord::new());
         let record = std::ptr::from_ref(&*none) as usize;
-        let bin = |_| Bin { current: Plain::new(record), partial: Plain::new(0) };
+        let bin =
+            |_| Bin { free: Plain::new(0), current: Plain::new(record), partial: Plain::new(0) };
         Self {
-            remote: AtomicUsize::new(0),
-            bins: (0..SIZE_CLASSES).map(bin).collect(),
+            remote: CachePadded::new(AtomicUsize::new(0)),
+            bins: std::array::from_fn(bin),
             none,
             touched: Mutex::new(Vec::new()),
             tally: Tally::new(),
@@ -83,7 +95,8 @@ impl<H: Header> Share<H> {
         std::ptr::from_ref(self) as usize
     }
 
-    /// A new object of `kind`: null slots, zero words. Calls `took_memory` if the current block had no cell left.
+    /// A new object of `kind`: null slots, zero words. Calls `took_memory` if the current block had no cell left and is
+    /// another one now.
     ///
     /// # Errors
     ///
@@ -95,90 +108,112 @@ impl<H: Header> Share<H> {
         kind: &Kind,
         took_memory: impl FnOnce(),
     ) -> Result<Object<H>, OutOfMemory> {
-        let address = match kind.size_class().and_then(|class| self.pop(class)) {
-            Some(address) => address,
-            None => {
-                let address = self.find_cell(space, kind)?;
-                took_memory();
+        let address = match self.pop(kind.bin()) {
+            Some(address) => {
+                self.tally.allocated(kind.bin(), kind.rounding());
                 address
             }
+            None => self.find_cell(space, kind, took_memory)?,
         };
         // SAFETY: the address of a cell that was free and is ours alone now.
         let object = unsafe { Object::<H>::at(address) };
         // SAFETY: as above, and the size class or the mapping is large enough for the kind.
         unsafe { object.initialise(kind.descriptor(), kind.shape()) };
-        self.tally.allocated(kind.bytes());
         Ok(object)
     }
 
-    /// Takes a free cell of the current block of `class`.
+    /// Takes a cell that bin `bin` has taken over.
     #[inline(always)]
-    fn pop(&self, class: usize) -> Option<usize> {
-        let block = self.current(class);
-        let address = block.free.get();
+    fn pop(&self, bin: usize) -> Option<usize> {
+        let bin = &self.bins[bin];
+        let address = bin.free.get();
         if address == 0 {
             return None;
         }
         // SAFETY: the free list links cells of this block.
         let cell = unsafe { Object::<H>::at(address) };
-        block.free.set(link_of(cell));
-        block.used.set(block.used.get() + 1);
+        bin.free.set(link_of(cell));
         Some(address)
     }
 
     #[inline(always)]
-    fn current(&self, class: usize) -> Block {
-        let record = self.bins[class].current.get();
-        Block::from_record(record)
-            .expect("there is always a current block, if only the one with no cells")
+    fn current(&self, bin: usize) -> Block {
+        let record = self.bins[bin].current.get();
+        // SAFETY: there is always a current block, if only the one without cells.
+        unsafe { Block::at_record(record) }
     }
 
-    /// A cell that the current block does not have.
+    /// A cell that the bin does not have.
     #[cold]
     #[inline(never)]
-    fn find_cell(&self, space: &Space, kind: &Kind) -> Result<usize, OutOfMemory> {
-        match kind.size_class() {
-            Some(class) => self.refill(space, class, kind),
-            None => self.map_large(space, kind),
+    fn find_cell(
+        &self,
+        space: &Space,
+        kind: &Kind,
+        took_memory: impl FnOnce(),
+    ) -> Result<usize, OutOfMemory> {
+        let Some(class) = kind.size_class() else {
+            let address = self.map_large(space, kind)?;
+            self.tally.allocated_large(kind.bytes());
+            took_memory();
+            return Ok(address);
+        };
+        if !self.take_over(class) {
+            self.refill(space, class, kind)?;
+            took_memory();
         }
+        self.tally.allocated(class, kind.rounding());
+        Ok(self.pop(class).expect("the bin has taken over cells"))
     }
 
-    /// Finds a current block with a free cell and takes the cell.
-    fn refill(&self, space: &Space, class: usize, kind: &Kind) -> Result<usize, OutOfMemory> {
-        loop {
-            if let Some(address) = self.carve(self.current(class)) {
-                return Ok(address);
-            }
-            self.retire_current(class);
-            if self.bins[class].partial.get() == 0 {
-                self.drain_remote(space);
-            }
-            let block = match Block::from_record(self.bins[class].partial.get()) {
-                Some(block) => {
-                    self.unlist(block);
-                    block
-                }
-                None => {
-                    let offset = if kind.shape().is_small() { 0 } else { EXTENT };
-                    space.take_block(class, offset, self.address())?
-                }
-            };
-            self.make_current(class, block);
-            if let Some(address) = self.pop(class) {
-                return Ok(address);
-            }
+    /// Makes a block with free cells the current one of `class`, and takes its cells over.
+    fn refill(&self, space: &Space, class: usize, kind: &Kind) -> Result<(), OutOfMemory> {
+        self.retire_current(class);
+        if self.bins[class].partial.get() == 0 {
+            self.drain_remote(space);
         }
+        let block = match Block::from_record(self.bins[class].partial.get()) {
+            Some(block) => {
+                self.unlist(block);
+                block
+            }
+            None => {
+                let offset = if kind.shape().is_small() { 0 } else { EXTENT };
+                space.take_block(class, offset, self.address())?
+            }
+        };
+        self.make_current(class, block);
+        let has_cells = self.take_over(class);
+        debug_assert!(
+            has_cells,
+            "a partial or new block was expected to have a free cell: {block:?}"
+        );
+        Ok(())
     }
 
-    /// Cuts the next cells from a block that has some left, lists all but the first, and takes that.
-    fn carve(&self, block: Block) -> Option<usize> {
+    /// Takes over the free cells of the current block of `class`, or the next run of it; says whether there were any.
+    fn take_over(&self, class: usize) -> bool {
+        let block = self.current(class);
+        let first = match block.free.get() {
+            0 => self.carve(block),
+            first => first,
+        };
+        // INVARIANT 1: what the block has free from now on is what comes back.
+        block.free.set(0);
+        block.used.set(block.carved.get());
+        self.bins[class].free.set(first);
+        first != 0
+    }
+
+    /// Cuts the next cells from a block, if it has some left, and gives the first of their list, or 0.
+    fn carve(&self, block: Block) -> usize {
         let carved = block.carved.get();
         let left = block.cells.get() - carved;
         if left == 0 {
-            return None;
+            return 0;
         }
         let run = left.min((CARVED_AT_ONCE / block.cell_bytes.get()).max(1) as u32);
-        let mut next = block.free.get();
+        let mut next = 0;
         for index in (carved..carved + run).rev() {
             // SAFETY: the address of a cell of this block, which is ours, and not yet in use.
             let cell = unsafe { Object::<H>::at(block.object_address(index)) };
@@ -187,8 +222,7 @@ impl<H: Header> Share<H> {
             next = cell.address();
         }
         block.carved.set(carved + run);
-        block.free.set(next);
-        self.pop(block.class.get() as usize)
+        next
     }
 
     /// Leaves the current block of `class`, which has no free cell left.
@@ -196,12 +230,16 @@ impl<H: Header> Share<H> {
         let block = self.current(class);
         if block.usage() == Use::Current {
             block.set_usage(Use::Full);
+            // INVARIANT 3: the first cell that comes back makes it partial.
+            block.reconsidered_at.set(block.used.get() - 1);
         }
         self.bins[class].current.set(std::ptr::from_ref(&*self.none) as usize);
     }
 
     fn make_current(&self, class: usize, block: Block) {
         block.set_usage(Use::Current);
+        // INVARIANT 3: whatever comes back, it stays current.
+        block.reconsidered_at.set(u32::MAX);
         self.bins[class].current.set(block.record());
         self.touch(block);
     }
@@ -231,15 +269,46 @@ impl<H: Header> Share<H> {
     /// Nobody can reach the object any more.
     #[inline(always)]
     pub(crate) unsafe fn free(&self, space: &Space, object: Object<H>) {
-        self.tally.freed(object.bytes());
         let block = object.block();
         if block.owner.get() == self.address() {
+            self.count_freed(block, object);
             // SAFETY: nobody can reach it, by our caller, and the block is ours.
             unsafe { self.reclaim(space, block, object) };
         } else {
             // SAFETY: nobody can reach it, by our caller.
-            unsafe { free_elsewhere(space, block, object) };
+            unsafe { self.free_elsewhere(space, block, object) };
         }
+    }
+
+    /// Counts an object that is about to be freed; it lies in a cell of `block`.
+    #[inline(always)]
+    fn count_freed(&self, block: Block, object: Object<H>) {
+        let class = block.class.get() as usize;
+        let rounding =
+            if is_exact(class) { 0 } else { (block.cell_bytes.get() - object.bytes()) as u32 };
+        self.tally.freed(class, rounding);
+    }
+
+    /// Frees an object whose block is another share's, or a large object.
+    ///
+    /// # Safety
+    ///
+    /// Nobody can reach the object any more.
+    #[cold]
+    unsafe fn free_elsewhere(&self, space: &Space, block: Block, object: Object<H>) {
+        if block.usage() == Use::Large {
+            self.tally.freed_many(Amount { objects: 1, bytes: object.bytes() as u64 });
+            // SAFETY: by our caller.
+            unsafe { object.bury(0) };
+            space.give_large(block);
+            return;
+        }
+        self.count_freed(block, object);
+        // SAFETY: by our caller.
+        unsafe { object.bury(0) };
+        // SAFETY: shares stay until their heap is dropped, and the block's owner cannot change while it holds this cell.
+        let owner = unsafe { &*(block.owner.get() as *const Self) };
+        owner.push_remote(object);
     }
 
     /// Puts the cell of a dead object of our own `block` on the block's free list.
@@ -257,14 +326,17 @@ impl<H: Header> Share<H> {
     #[inline(always)]
     fn reclaimed(&self, space: &Space, block: Block, address: usize) {
         block.free.set(address);
-        block.used.set(block.used.get() - 1);
-        if block.usage() != Use::Current {
+        let used = block.used.get() - 1;
+        block.used.set(used);
+        // INVARIANT 3: at any other number there is nothing to do.
+        if used == block.reconsidered_at.get() {
             self.reconsider(space, block);
         }
     }
 
     /// Lists a block that was full, gives back one that is empty.
     #[cold]
+    #[inline(never)]
     fn reconsider(&self, space: &Space, block: Block) {
         let is_empty = block.used.get() == 0;
         match block.usage() {
@@ -291,6 +363,8 @@ impl<H: Header> Share<H> {
         }
         bin.partial.set(block.record());
         block.set_usage(Use::Partial);
+        // INVARIANT 3: the last object that goes makes it empty.
+        block.reconsidered_at.set(0);
     }
 
     fn unlist(&self, block: Block) {
@@ -354,24 +428,6 @@ impl<H: Header> Share<H> {
 fn link_of<H: Header>(cell: Object<H>) -> usize {
     // Relaxed: ours alone to write, or ordered by the `Acquire` that took the list.
     cell.link().load(Relaxed)
-}
-
-/// Frees an object whose block is another share's, or a large object.
-///
-/// # Safety
-///
-/// Nobody can reach the object any more.
-#[cold]
-unsafe fn free_elsewhere<H: Header>(space: &Space, block: Block, object: Object<H>) {
-    // SAFETY: by our caller.
-    unsafe { object.bury(0) };
-    if block.usage() == Use::Large {
-        space.give_large(block);
-        return;
-    }
-    // SAFETY: shares stay until their heap is dropped, and the block's owner cannot change while it holds this cell.
-    let owner = unsafe { &*(block.owner.get() as *const Share<H>) };
-    owner.push_remote(object);
 }
 
 /// The freeing of objects of one block while the world is stopped, straight into the block, whoever owns that.

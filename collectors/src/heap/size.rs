@@ -4,6 +4,7 @@
 //! rounding), up to half a block. Anything larger is a large object with a mapping of its own.
 
 use super::layout::{BLOCK_BYTES, GRANULE, WORD};
+use crate::threads::sync::capacity;
 
 /// The smallest cell. At least a granule, so that two cells never share an entry of a side table.
 pub(crate) const MIN_CELL: usize = GRANULE;
@@ -11,13 +12,16 @@ pub(crate) const MIN_CELL: usize = GRANULE;
 /// The largest cell: two to a block.
 pub(crate) const MAX_CELL: usize = BLOCK_BYTES / 2;
 
-/// Up to here every multiple of a word is a size class.
+/// What cells grow by while they are small. In a model there are few classes, because each has cells and atomics.
+const STEP: usize = capacity(WORD, 256);
+
+/// Up to here every multiple of a step is a size class.
 const EXACT: usize = if 4 * MIN_CELL < MAX_CELL { 4 * MIN_CELL } else { MAX_CELL };
 
 /// Steps from one power of two to the next above `EXACT`.
 const STEPS: usize = 8;
 
-const EXACT_CLASSES: usize = (EXACT - MIN_CELL) / WORD + 1;
+const EXACT_CLASSES: usize = (EXACT - MIN_CELL) / STEP + 1;
 
 /// The number of size classes.
 pub(crate) const SIZE_CLASSES: usize =
@@ -29,7 +33,7 @@ pub(crate) const fn size_class(bytes: usize) -> Option<usize> {
         return Some(0);
     }
     if bytes <= EXACT {
-        return Some((bytes - MIN_CELL).div_ceil(WORD));
+        return Some((bytes - MIN_CELL).div_ceil(STEP));
     }
     if bytes > MAX_CELL {
         return None;
@@ -41,10 +45,16 @@ pub(crate) const fn size_class(bytes: usize) -> Option<usize> {
     Some(EXACT_CLASSES - 1 + STEPS * (below - EXACT.ilog2()) as usize + steps)
 }
 
+/// Whether every object in a cell of `class` fills it.
+#[inline(always)]
+pub(crate) const fn is_exact(class: usize) -> bool {
+    STEP == WORD && 0 < class && class < EXACT_CLASSES
+}
+
 /// The bytes of a cell of size class `class`.
 pub(crate) const fn cell_bytes(class: usize) -> usize {
     if class < EXACT_CLASSES {
-        return MIN_CELL + class * WORD;
+        return MIN_CELL + class * STEP;
     }
     let above = class - EXACT_CLASSES;
     let power = EXACT << (above / STEPS);
@@ -68,6 +78,15 @@ mod tests {
         }
         assert_eq!(size_class(MAX_CELL + 1), None);
         assert_eq!(cell_bytes(SIZE_CLASSES - 1), MAX_CELL);
+    }
+
+    #[test]
+    fn objects_fill_the_cells_of_exact_classes() {
+        for bytes in (WORD..=MAX_CELL).step_by(WORD) {
+            let class = size_class(bytes).unwrap();
+            assert!(!is_exact(class) || cell_bytes(class) == bytes, "{bytes} bytes");
+        }
+        assert!(is_exact(size_class(5 * WORD).unwrap()), "most objects are small");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Tallies: what one mutator allocated and freed, added up without locks.
+//!
+//! Cells are counted by their size class, one addition each, since a cell's class says its bytes but for the rounding;
+//! everything else is counted beside that: the rounding, large objects, what a collection freed.
 
+use super::size::{SIZE_CLASSES, cell_bytes};
 use crate::threads::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A number of objects, and their bytes.
@@ -21,46 +25,91 @@ impl std::ops::AddAssign for Amount {
 /// What one mutator allocated and freed. The mutator alone writes it; anyone may read.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    allocated_objects: AtomicU64,
-    allocated_bytes: AtomicU64,
-    freed_objects: AtomicU64,
-    freed_bytes: AtomicU64,
+    allocated: Column,
+    freed: Column,
+}
+
+/// One direction of it.
+#[derive(Debug)]
+struct Column {
+    /// Cells of each size class; the entry behind them, which stands for large objects elsewhere, is not used.
+    cells: [AtomicU64; SIZE_CLASSES + 1],
+    /// Objects that are not in `cells`.
+    objects: AtomicU64,
+    /// Their bytes, less the rounding of those that are. Wraps below zero.
+    bytes: AtomicU64,
 }
 
 impl Tally {
     pub(crate) fn new() -> Self {
+        Self { allocated: Column::new(), freed: Column::new() }
+    }
+
+    /// A cell of `class` has become an object that is `rounding` bytes smaller.
+    #[inline(always)]
+    pub(crate) fn allocated(&self, class: usize, rounding: u32) {
+        self.allocated.add_cell(class, rounding);
+    }
+
+    /// An object in a cell of `class` that is `rounding` bytes larger has been freed.
+    #[inline(always)]
+    pub(crate) fn freed(&self, class: usize, rounding: u32) {
+        self.freed.add_cell(class, rounding);
+    }
+
+    /// Adds a large object.
+    pub(crate) fn allocated_large(&self, bytes: usize) {
+        self.allocated.add(Amount { objects: 1, bytes: bytes as u64 });
+    }
+
+    /// Adds large objects, or what a collection freed on this mutator's behalf.
+    pub(crate) fn freed_many(&self, amount: Amount) {
+        self.freed.add(amount);
+    }
+
+    pub(crate) fn sum_allocated(&self) -> Amount {
+        self.allocated.sum()
+    }
+
+    pub(crate) fn sum_freed(&self) -> Amount {
+        self.freed.sum()
+    }
+}
+
+impl Column {
+    fn new() -> Self {
         Self {
-            allocated_objects: AtomicU64::new(0),
-            allocated_bytes: AtomicU64::new(0),
-            freed_objects: AtomicU64::new(0),
-            freed_bytes: AtomicU64::new(0),
+            cells: std::array::from_fn(|_| AtomicU64::new(0)),
+            objects: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
         }
     }
 
     #[inline(always)]
-    pub(crate) fn allocated(&self, bytes: usize) {
-        add(&self.allocated_objects, 1);
-        add(&self.allocated_bytes, bytes as u64);
+    fn add_cell(&self, class: usize, rounding: u32) {
+        add(&self.cells[class], 1);
+        if rounding != 0 {
+            add(&self.bytes, u64::from(rounding).wrapping_neg());
+        }
     }
 
-    #[inline(always)]
-    pub(crate) fn freed(&self, bytes: usize) {
-        add(&self.freed_objects, 1);
-        add(&self.freed_bytes, bytes as u64);
+    fn add(&self, amount: Amount) {
+        add(&self.objects, amount.objects);
+        add(&self.bytes, amount.bytes);
     }
 
-    /// Adds what a collection freed on this mutator's behalf.
-    pub(crate) fn freed_many(&self, amount: Amount) {
-        add(&self.freed_objects, amount.objects);
-        add(&self.freed_bytes, amount.bytes);
-    }
-
-    pub(crate) fn sum_allocated(&self) -> Amount {
-        sum(&self.allocated_objects, &self.allocated_bytes)
-    }
-
-    pub(crate) fn sum_freed(&self) -> Amount {
-        sum(&self.freed_objects, &self.freed_bytes)
+    fn sum(&self) -> Amount {
+        // Relaxed: a statistic.
+        let mut objects = self.objects.load(Relaxed);
+        // Relaxed: a statistic.
+        let mut bytes = self.bytes.load(Relaxed);
+        for (class, cells) in self.cells[..SIZE_CLASSES].iter().enumerate() {
+            // Relaxed: a statistic.
+            let cells = cells.load(Relaxed);
+            objects += cells;
+            bytes = bytes.wrapping_add(cells * cell_bytes(class) as u64);
+        }
+        Amount { objects, bytes }
     }
 }
 
@@ -69,12 +118,5 @@ fn add(counter: &AtomicU64, amount: u64) {
     // Relaxed: ours alone to write.
     let before = counter.load(Relaxed);
     // Relaxed: ours alone to write; others read it as a statistic.
-    counter.store(before + amount, Relaxed);
-}
-
-fn sum(objects: &AtomicU64, bytes: &AtomicU64) -> Amount {
-    // Relaxed: a statistic.
-    let objects = objects.load(Relaxed);
-    // Relaxed: a statistic.
-    Amount { objects, bytes: bytes.load(Relaxed) }
+    counter.store(before.wrapping_add(amount), Relaxed);
 }

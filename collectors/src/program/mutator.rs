@@ -60,7 +60,7 @@ impl<C: Collector> Mutator<C> {
     /// # Panics
     ///
     /// If `class` is of another heap.
-    #[inline]
+    #[inline(always)]
     pub fn alloc(&self, class: &Class<C>) -> Result<Root<'_, C>, OutOfMemory> {
         self.require_same_heap(class);
         self.alloc_kind(&class.kind)

@@ -41,7 +41,7 @@ impl<C: Collector> Clone for Root<'_, C> {
 }
 
 impl<C: Collector> Drop for Root<'_, C> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.mutator.is_dead() {
             return;
