@@ -1,7 +1,9 @@
 //! What every workload must do, under every collector.
 
 use collectors::{Collector, Heap, Options, Reclaims, WithCollector, with_collector};
-use workloads::{Expected, NAMES, Outcome, WithWorkload, Workload, with_workload};
+use workloads::{
+    Expected, NAMES, Outcome, WithWorkload, Workload, heap_graph::HeapGraph, with_workload,
+};
 
 const SEED: u64 = 2024;
 
@@ -23,17 +25,27 @@ fn what_is_held_at_the_end_is_what_the_collector_cannot_reclaim_to_the_byte() {
     for_each_pair(|workload, collector| {
         for threads in 1..=3 {
             let ran = run(workload, collector, threads, SEED);
-            let held = match ran.reclaims {
-                Reclaims::Nothing => ran.allocated,
-                Reclaims::Acyclic => (ran.expected.cyclic.count(), ran.cyclic_bytes),
-                Reclaims::Everything => (0, 0),
-            };
             assert_eq!(
-                ran.held, held,
+                ran.held,
+                ran.leak(),
                 "(objects, bytes) held by {workload} under {collector} on {threads} threads"
             );
         }
     });
+}
+
+#[test]
+fn the_shipped_graphs_are_rebuilt_and_leave_what_they_should() {
+    for graph in ["service", "syntax-trees"] {
+        for collector in collectors::NAMES {
+            let parameters = serde_json::json!({ "graph": graph, "turnover": 1 });
+            let parameters = serde_json::from_value(parameters).unwrap();
+            let start = Start { collector, threads: 1, seed: SEED, size: Size::Small };
+            let ran = with_collector(collector, On::<HeapGraph> { parameters, start }).unwrap();
+            assert_eq!(ran.outcome.checksum, ran.expected.checksum, "{graph} under {collector}");
+            assert_eq!(ran.held, ran.leak(), "(objects, bytes) held of {graph} under {collector}");
+        }
+    }
 }
 
 #[test]
@@ -97,6 +109,17 @@ struct Ran {
     allocated: (u64, u64),
     held: (u64, u64),
     cyclic_bytes: u64,
+}
+
+impl Ran {
+    /// The objects and bytes that the collector cannot reclaim.
+    fn leak(&self) -> (u64, u64) {
+        match self.reclaims {
+            Reclaims::Nothing => self.allocated,
+            Reclaims::Acyclic => (self.expected.cyclic.count(), self.cyclic_bytes),
+            Reclaims::Everything => (0, 0),
+        }
+    }
 }
 
 /// How much a run does.
