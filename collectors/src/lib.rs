@@ -30,8 +30,10 @@ pub mod generational;
 mod heap;
 pub mod leak;
 mod list;
+pub mod mark_sweep;
 mod program;
 pub mod refcount;
+mod roots;
 mod threads;
 pub mod triggers;
 

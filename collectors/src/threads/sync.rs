@@ -13,10 +13,12 @@
 //! | [`wait_for`]                   | waits with a limit        | never times out                      |
 //! | [`capacity`]                   | the first, generous value | the second, tiny value               |
 //! | [`mutant`]                     | `false`                   | whether this mutation is switched on |
+//! | `queues`                       | crossbeam's deques        | one queue behind a lock              |
 //! | [`explore`] (tests)            | many repetitions          | every permutation within the bound   |
 
 #[cfg(loom)]
 mod model;
+pub(crate) mod queues;
 #[cfg(not(loom))]
 mod real;
 
