@@ -133,9 +133,9 @@ unsafe impl Local<()> for LeakLocal {
     ) -> bool {
         // SAFETY: nothing is freed, and the owner has the slot, by our caller.
         let slot = unsafe { owner.slot(slot) };
-        // Release: publishes the new object. Pairs with `load`.
+        // AcqRel: publishes the new object, and shows us what was done before `current` was stored. Pairs with `store`.
         // Relaxed: the answer no needs nothing: a statistic.
-        slot.compare_exchange(address_of(current), address_of(new), Release, Relaxed).is_ok()
+        slot.compare_exchange(address_of(current), address_of(new), AcqRel, Relaxed).is_ok()
     }
 
     unsafe fn surrender(&self, root: Object<()>) -> Object<()> {

@@ -20,10 +20,13 @@
 
 use crate::{
     heap::Header,
-    threads::sync::atomic::{
-        AtomicU32,
-        Ordering::{Acquire, Relaxed, Release},
-        fence,
+    threads::sync::{
+        atomic::{
+            AtomicU32,
+            Ordering::{Acquire, Relaxed, Release},
+            fence,
+        },
+        mutant,
     },
 };
 
@@ -124,9 +127,9 @@ impl AtomicCount {
             if word < ONE {
                 return false;
             }
-            // Acquire: what the holders before us did comes before all we do. Pairs with `decrement`.
-            // Relaxed: a failure only tells us what to try next: ordered by the next attempt, ours alone to write.
-            match self.word.compare_exchange_weak(word, word + ONE, Acquire, Relaxed) {
+            // Relaxed: whoever holds a reference cannot lose it, and this makes one; it shows us nothing, slots do.
+            // Relaxed: a failure only tells us what to try next.
+            match self.word.compare_exchange_weak(word, word + ONE, Relaxed, Relaxed) {
                 Ok(_) => return true,
                 Err(now) => word = now,
             }
@@ -135,6 +138,9 @@ impl AtomicCount {
 
     /// Turns the holder's shortcut off, for good (invariant 2). The caller holds a reference.
     pub fn mark_weakly_referenced(&self) {
+        if mutant("weak reference without its flag") {
+            return;
+        }
         // Relaxed: whoever holds a reference cannot lose it, and the caller publishes what it made of this.
         self.word.fetch_or(WEAKLY_REFERENCED, Relaxed);
     }

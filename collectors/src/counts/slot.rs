@@ -21,7 +21,7 @@ use crate::{
     heap::{Object, object::Slot},
     threads::sync::{
         atomic::Ordering::{AcqRel, Acquire, Relaxed, Release},
-        thread,
+        mutant, thread,
     },
 };
 
@@ -53,6 +53,13 @@ pub(crate) unsafe fn load(owner: Counted, index: usize) -> Option<Counted> {
         return Some(object);
     }
     let address = lock(slot);
+    if mutant("count after unlocking") {
+        // Relaxed: this is the mistake, ordered by nothing.
+        slot.store(address, Relaxed);
+        let object = object_at(address)?;
+        object.header().increment();
+        return Some(object);
+    }
     let object = object_at(address);
     if let Some(object) = object {
         object.header().increment();
@@ -68,7 +75,11 @@ pub(crate) unsafe fn load(owner: Counted, index: usize) -> Option<Counted> {
 ///
 /// The caller holds references to `owner`, which has the slot, and to `value`.
 #[inline(always)]
-pub(crate) unsafe fn exchange(owner: Counted, index: usize, value: Option<Counted>) -> Option<Counted> {
+pub(crate) unsafe fn exchange(
+    owner: Counted,
+    index: usize,
+    value: Option<Counted>,
+) -> Option<Counted> {
     if let Some(value) = value {
         value.header().increment();
     }
@@ -127,7 +138,7 @@ pub(crate) unsafe fn compare_exchange(
     let expected = address_of(current);
     let mut spins = 0;
     loop {
-        // AcqRel: publishes the new object, and orders us behind whoever counted the old one. Pairs with `lock`, `load`.
+        // AcqRel: publishes the new object, and shows us what was done before `current` was stored. Pairs with `swap`.
         // Relaxed: a failure only tells us whether to try again, ordered by that.
         match slot.compare_exchange(expected, address_of(new), AcqRel, Relaxed) {
             Ok(_) => return true,
@@ -377,6 +388,25 @@ mod models {
             }
         };
         explore_two(exchange(0, 8), exchange(1, 9), |_| ());
+    }
+
+    #[test]
+    fn an_exchange_sees_what_was_done_before_the_slot_was_emptied() {
+        let empty = |place: &Place| {
+            // SAFETY: the owner has a word, and both threads a reference to it.
+            unsafe { place.owner().word(0) }.store(5, Relaxed);
+            let before = place.swap(None).expect("the slot was not null");
+            place.release(1, before);
+        };
+        let exchange = |place: &Place| {
+            let new = place.object(0, 8);
+            if place.compare_exchange(None, Some(new)) {
+                assert_eq!(Place::word(place.owner()), 5, "a word was not seen");
+            } else {
+                place.release(0, new);
+            }
+        };
+        explore_two(exchange, empty, with_child);
     }
 
     #[test]

@@ -54,10 +54,20 @@ mod system {
         NonNull::new(start as *mut u8)
     }
 
+    /// Unmaps what `map` gave.
+    ///
+    /// # Safety
+    ///
+    /// As for the function of the same name above.
     pub(super) unsafe fn unmap(start: NonNull<u8>, bytes: usize) {
         unmap_range(start.as_ptr() as usize, bytes.next_multiple_of(page()));
     }
 
+    /// Gives pages back.
+    ///
+    /// # Safety
+    ///
+    /// As for the function of the same name above.
     pub(super) unsafe fn give_back(start: usize, bytes: usize) {
         // SAFETY: the range is mapped and not needed, by our caller's caller; private anonymous pages come back zero.
         let result =
@@ -95,11 +105,21 @@ mod system {
         NonNull::new(unsafe { alloc_zeroed(layout(bytes)?) })
     }
 
+    /// Unmaps what `map` gave.
+    ///
+    /// # Safety
+    ///
+    /// As for the function of the same name above.
     pub(super) unsafe fn unmap(start: NonNull<u8>, bytes: usize) {
         let layout = layout(bytes).expect("this layout was valid when the memory was mapped");
         // SAFETY: it came from `map` with the same layout, by our caller.
         unsafe { dealloc(start.as_ptr(), layout) };
     }
 
+    /// Gives pages back.
+    ///
+    /// # Safety
+    ///
+    /// As for the function of the same name above.
     pub(super) unsafe fn give_back(_start: usize, _bytes: usize) {}
 }

@@ -39,7 +39,7 @@ use crate::threads::sync::{
         AtomicUsize,
         Ordering::{Acquire, Relaxed, Release},
     },
-    capacity,
+    capacity, mutant,
 };
 
 /// Bytes of cells put on a fresh block's free list at a time: a page, so that pages are touched as they are needed.
@@ -382,6 +382,10 @@ impl<H: Header> Share<H> {
     pub(crate) fn drain_remote(&self, space: &Space) {
         // Acquire: the cells' links, and all that their last users did. Pairs with `push_remote`.
         let mut address = self.remote.swap(0, Acquire);
+        if mutant("lose what was freed meanwhile") {
+            // Relaxed: this is the mistake, ordered by nothing.
+            self.remote.store(0, Relaxed);
+        }
         while address != 0 {
             // SAFETY: the remote list links cells of our blocks.
             let cell = unsafe { Object::<H>::at(address) };

@@ -3,11 +3,13 @@
 use crate::{
     Class, Collector, Heap, Layout, Mutator, Options, Reclaims, Root,
     generational::Generational,
+    leak::Leak,
     refcount::RefCount,
     threads::sync::{explore, scope},
     triggers::Fixed,
 };
 
+const PUBLISHING: &str = "publishing stores";
 const SHARED: &str = "share and adopt";
 const WHOLE: &str = "whole collector";
 
@@ -112,6 +114,95 @@ fn generational_keeps_a_cycle_while_either_of_two_mutators_has_it() {
 #[test]
 fn generational_frees_the_cycles_of_two_mutators() {
     two_cycles::<Generational<Fixed>>();
+}
+
+/// What one of two mutators does with an owner, of which both have a root.
+type Deed<C> = fn(&Mutator<C>, &Class<C>, &Root<'_, C>);
+
+/// Explores what two mutators do with an owner whose slot `prepare` has filled.
+fn explore_two<C: Collector>(prepare: Deed<C>, first: Deed<C>, second: Deed<C>) {
+    explore(PUBLISHING, move || {
+        let (heap, class) = heap::<C>();
+        scope(|scope| {
+            let (heap, class) = (&heap, &class);
+            let mutator = heap.attach();
+            let owner = mutator.alloc(class).unwrap();
+            prepare(&mutator, class, &owner);
+            let shared = owner.share();
+            scope.spawn(move || {
+                let mutator = heap.attach();
+                second(&mutator, class, &mutator.adopt(&shared));
+            });
+            first(&mutator, class, &owner);
+        });
+    });
+}
+
+/// A new object with `word` in it.
+fn object<'m, C: Collector>(mutator: &'m Mutator<C>, class: &Class<C>, word: u64) -> Root<'m, C> {
+    let object = mutator.alloc(class).unwrap();
+    object.set_word(0, word);
+    object
+}
+
+/// A slot is filled by one mutator and read by another.
+fn a_load_sees_what_is_stored<C: Collector>() {
+    explore_two::<C>(
+        |_, _, _| (),
+        |mutator, class, owner| owner.set(FRIEND, Some(&object(mutator, class, 7))),
+        |_, _, owner| assert!(owner.get(FRIEND).is_none_or(|found| found.word(0) == 7)),
+    );
+}
+
+/// Two mutators swap new objects into a slot.
+fn a_swap_sees_what_is_swapped_in<C: Collector>() {
+    let swap: Deed<C> = |mutator, class, owner| {
+        let before = owner.swap(FRIEND, Some(&object(mutator, class, 7)));
+        assert_eq!(before.expect("the slot is never null").word(0), 7, "a word was not seen");
+    };
+    explore_two::<C>(
+        |mutator, class, owner| owner.set(FRIEND, Some(&object(mutator, class, 7))),
+        swap,
+        swap,
+    );
+}
+
+/// A slot is emptied by one mutator and filled by another, as a lock would be.
+fn an_exchange_sees_and_publishes<C: Collector>() {
+    explore_two::<C>(
+        |mutator, class, owner| owner.set(FRIEND, Some(&object(mutator, class, 7))),
+        |_, _, owner| {
+            owner.set_word(0, 5);
+            owner.set(FRIEND, None);
+            let found = owner.get(FRIEND);
+            assert!(found.is_none_or(|found| found.word(0) == 8), "a word was not seen");
+        },
+        |mutator, class, owner| {
+            if owner.compare_exchange(FRIEND, None, Some(&object(mutator, class, 8))) {
+                assert_eq!(owner.word(0), 5, "a word was not seen");
+            }
+        },
+    );
+}
+
+#[test]
+fn under_leak_a_load_sees_what_is_stored() {
+    a_load_sees_what_is_stored::<Leak>();
+}
+
+#[test]
+fn under_leak_a_swap_sees_what_is_swapped_in() {
+    a_swap_sees_what_is_swapped_in::<Leak>();
+}
+
+#[test]
+fn under_leak_an_exchange_sees_and_publishes() {
+    an_exchange_sees_and_publishes::<Leak>();
+}
+
+#[test]
+fn under_refcount_a_load_sees_what_is_stored() {
+    a_load_sees_what_is_stored::<RefCount>();
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::{
 use crate::threads::sync::{
     Condvar, Mutex, MutexGuard,
     atomic::{AtomicU32, Ordering::Relaxed},
-    wait_for,
+    mutant, thread, wait_for,
 };
 
 /// What a mutator should look after at its next safepoint.
@@ -144,7 +144,7 @@ impl World {
     /// Adds a mutator and gives its number; waits while the world is stopped.
     pub(crate) fn attach(&self) -> usize {
         let mut state = self.state();
-        while state.stopping {
+        while state.stopping && !mutant("attach to a stopped world") {
             state = self.wait(state);
         }
         state.running += 1;
@@ -200,7 +200,7 @@ impl World {
         // A panic of `f` must come back into the running world too, for the mutator's own drop.
         let result = catch_unwind(AssertUnwindSafe(f));
         let mut state = self.state();
-        while state.stopping {
+        while state.stopping && !mutant("leave `blocked` in a stopped world") {
             state = self.wait(state);
         }
         state.activities[index] = Activity::Running;
@@ -236,7 +236,7 @@ impl World {
         state.stopping = true;
         self.call(Attention::STOP);
         let stopped = Stopped { world: self };
-        while state.running > 1 {
+        while state.running > 1 && !mutant("stop without a handshake") {
             let (now, timed_out) = wait_for(&self.changed, state, self.timeout);
             state = now;
             if timed_out && state.running > 1 {
@@ -338,7 +338,7 @@ impl Stopped<'_> {
         let result = catch_unwind(AssertUnwindSafe(|| job(0)));
         let mut state = self.world.state();
         state.job = None;
-        while state.helping > 0 {
+        while state.helping > 0 && !mutant("forget a helper") {
             state = self.world.wait(state);
         }
         let failure = state.failure.take();
@@ -355,7 +355,7 @@ impl Stopped<'_> {
 impl Drop for Stopped<'_> {
     fn drop(&mut self) {
         let mut state = self.world.state();
-        if std::thread::panicking() {
+        if thread::panicking() {
             state.poisoned = Some("see the message of the panic above".to_owned());
         } else {
             self.world.clear(Attention::STOP);

@@ -51,14 +51,28 @@ impl Place {
         unsafe { self.shares[thread].free(&self.space, object) };
     }
 
-    /// The owner allocates until its blocks are used up once; gives the addresses.
+    /// The owner allocates until it has to take another block; gives the addresses.
     fn exhaust(&self) -> Vec<usize> {
         let blocks = self.space.in_use();
-        let mut cells = Vec::new();
-        while self.space.in_use() == blocks || cells.is_empty() {
+        let mut cells = vec![self.allocate()];
+        while self.space.in_use() == blocks {
             cells.push(self.allocate());
         }
         cells
+    }
+
+    /// Everything has been freed but `live` objects: all other cells of the only block are there to be used again, once.
+    fn assert_whole(&self, live: &[usize]) {
+        self.shares[0].drain_remote(&self.space);
+        // SAFETY: the address of an object of the heap.
+        let block = unsafe { Object::<AtomicCount>::at(live[0]) }.block();
+        let all = block.cells.get() as usize;
+        let mut cells = self.exhaust();
+        // The last one lies in the next block.
+        cells.pop();
+        assert_eq!(live.len() + cells.len(), all, "a cell was lost");
+        cells.extend(live);
+        assert_distinct(cells);
     }
 }
 
@@ -74,13 +88,12 @@ fn a_cell_that_another_thread_frees_comes_back_whole() {
     explore(PROTOCOL, || {
         let place = Place::new();
         let cell = place.allocate();
-        scope(|scope| {
+        let live = scope(|scope| {
             scope.spawn(|| place.free(1, cell));
             place.shares[0].drain_remote(&place.space);
-            assert_distinct(vec![place.allocate(), place.allocate()]);
+            [place.allocate(), place.allocate()]
         });
-        place.shares[0].drain_remote(&place.space);
-        assert_distinct((0..3).map(|_| place.allocate()).collect());
+        place.assert_whole(&live);
     });
 }
 
@@ -89,17 +102,15 @@ fn what_two_threads_free_comes_back_once_each() {
     explore(PROTOCOL, || {
         let place = Place::new();
         let cells = [place.allocate(), place.allocate()];
-        scope(|scope| {
+        let live = scope(|scope| {
             for (index, cell) in cells.into_iter().enumerate() {
                 let place = &place;
                 scope.spawn(move || place.free(1 + index, cell));
             }
             place.shares[0].drain_remote(&place.space);
+            [place.allocate()]
         });
-        place.shares[0].drain_remote(&place.space);
-        let owner = &place.shares[0];
-        assert_eq!(owner.tally.sum_allocated().objects, 2);
-        assert_distinct((0..4).map(|_| place.allocate()).collect());
+        place.assert_whole(&live);
     });
 }
 
@@ -107,19 +118,20 @@ fn what_two_threads_free_comes_back_once_each() {
 fn a_thread_frees_into_a_block_that_its_owner_has_left_full() {
     explore(PROTOCOL, || {
         let place = Place::new();
-        let mut cells = Vec::new();
-        cells.push(place.allocate());
-        cells.extend(place.exhaust());
-        // The last one lies in the next block; the first block is full.
-        let freed = cells.swap_remove(0);
+        let mut full = vec![place.allocate()];
+        full.extend(place.exhaust());
+        let elsewhere = full.pop().expect("the last one lies in the next block");
+        let (cell, mine) = (full.swap_remove(0), full.swap_remove(0));
         scope(|scope| {
-            scope.spawn(|| place.free(1, freed));
-            place.free(0, cells.swap_remove(0));
-            cells.push(place.allocate());
+            scope.spawn(|| place.free(1, cell));
+            place.free(0, mine);
             place.shares[0].drain_remote(&place.space);
         });
         place.shares[0].drain_remote(&place.space);
-        cells.push(place.allocate());
-        assert_distinct(cells);
+        place.free(0, elsewhere);
+        // The block with two free cells is used before another one is taken.
+        full.extend([place.allocate(), place.allocate()]);
+        full.extend(place.exhaust());
+        assert_distinct(full);
     });
 }
