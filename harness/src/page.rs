@@ -110,11 +110,11 @@ fn push_cell(page: &mut String, cell: &Cell<'_>) {
     let failures = if failures.is_empty() {
         String::new()
     } else {
-        format!(" <strong class=\"alarm\">{failures}</strong>")
+        format!(" <strong class=\"alarm\">{}</strong>", escape(&failures))
     };
     let _ = write!(
         page,
-        "<tr><th><i style=\"background:{}\"></i>{}{failures}</th>",
+        "<tr><th><span><i style=\"background:{}\"></i>{}</span>{failures}</th>",
         colour_code(cell.collector),
         escape(&cell.label)
     );

@@ -16,9 +16,9 @@ use crate::{
 const WIDTH: f64 = 1160.0;
 const TOP: f64 = 108.0;
 const BOTTOM: f64 = 400.0;
-const HEIGHT: f64 = 500.0;
+const HEIGHT: f64 = 518.0;
 const CURVES: (f64, f64) = (84.0, 560.0);
-const SPEEDS: (f64, f64) = (772.0, 980.0);
+const SPEEDS: (f64, f64) = (772.0, 944.0);
 const FIGURES: f64 = 1136.0;
 
 /// Draws the chart of one workload.
@@ -37,9 +37,10 @@ pub(super) fn draw(results: &Results<'_>, group: &Group<'_>) -> Result<Chart, Ch
         let lines = [
             "Left: a point (x, y) says that a run has y pauses of at least x, averaged over runs; a curve ends in a dot at the longest pause of all.".to_owned(),
             format!("Right: operations (allocations and stores to slots) in a second of wall time, over those of {BASELINE} in the same invocation; a dot a run, a bar at the median."),
+            "Leaked and peak: bytes of objects that were left when nothing more could be found, and that were held at most.".to_owned(),
             how_often(results),
         ];
-        for (line, y) in lines.iter().zip([446.0, 464.0, 482.0]) {
+        for (line, y) in lines.iter().zip([446.0, 464.0, 482.0, 500.0]) {
             canvas.text(line, (24.0, y), 12.0, Side::Left, Weight::Normal, muted)?;
         }
         Ok(())
@@ -172,12 +173,6 @@ fn draw_speeds(canvas: &Canvas<'_>, group: &Group<'_>) -> Result<(), ChartError>
             Weight::Normal,
             strong,
         )?;
-        if let Some(memory) = &cell.memory {
-            let [leaked, held] =
-                [memory.leaked, memory.peak_held].map(|range| units::bytes(round(range.high)));
-            let told = format!("leaked {leaked}, held {held} at most");
-            canvas.caption(&told, (left + 18.0, middle + 17.0), 12.0, muted)?;
-        }
         let failures = cell.failures();
         if !failures.is_empty() {
             canvas.text(
@@ -188,6 +183,13 @@ fn draw_speeds(canvas: &Canvas<'_>, group: &Group<'_>) -> Result<(), ChartError>
                 Weight::Bold,
                 Ink::Alarm.colour(),
             )?;
+        }
+        if let Some(memory) = &cell.memory {
+            let [leaked, held] =
+                [memory.leaked, memory.peak_held].map(|range| units::bytes(round(range.high)));
+            let told = format!("leaked {leaked}, peak {held}");
+            let place = (FIGURES, middle + 18.0);
+            canvas.text(&told, place, 12.0, Side::Right, Weight::Normal, muted)?;
         }
         let Some(range) = cell.relative else { continue };
         for speed in &cell.speeds {

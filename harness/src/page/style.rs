@@ -23,7 +23,8 @@ thead th{white-space:normal;vertical-align:bottom;font-weight:600;color:var(--mu
 th:first-child{text-align:left;font-weight:500;padding-left:0;white-space:normal}
 td:last-child,th:last-child{padding-right:0}
 tr.group th{padding-top:20px;font-weight:650;font-size:15px;white-space:normal}
-tr.group span{font-weight:400;font-size:13px;color:var(--muted);margin-left:8px}
+tr.group th span{white-space:normal;font-weight:400;font-size:13px;color:var(--muted);margin-left:8px}
+tbody th span{white-space:nowrap}
 th i{display:inline-block;width:10px;height:10px;margin-right:8px;border-radius:2px}
 [title]{cursor:help}
 .leaks{font-weight:650}

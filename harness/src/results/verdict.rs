@@ -80,17 +80,18 @@ fn shortest(group: &Group<'_>) -> (String, String) {
     let Some(((best, pauses), others)) = fit.split_first() else {
         return (group.label.clone(), "no collector left nothing behind".to_owned());
     };
-    let tied: Vec<&str> = others
-        .iter()
-        .filter(|(_, other)| other.longest_ns.overlaps(&pauses.longest_ns))
-        .map(|(cell, _)| cell.label.as_str())
-        .collect();
+    let tied = others.iter().filter(|(_, other)| other.longest_ns.overlaps(&pauses.longest_ns));
+    let tied: Vec<&str> = tied.map(|(cell, _)| cell.label.as_str()).collect();
     let what = if others.is_empty() {
         "only one left nothing behind".to_owned()
     } else if tied.is_empty() {
         format!("shortest under {}", best.label)
     } else {
-        format!("{} and {} cannot be told apart by these runs", best.label, tied.join(" and "))
+        let (last, others) =
+            tied.split_last().map_or(("", tied.as_slice()), |(last, others)| (*last, others));
+        let first: Vec<&str> =
+            std::iter::once(best.label.as_str()).chain(others.iter().copied()).collect();
+        format!("{} and {last} cannot be told apart by these runs", first.join(", "))
     };
     let each: Vec<String> = fit.iter().map(|(cell, pauses)| costs(cell, pauses)).collect();
     (group.label.clone(), format!("{what}: {}", each.join(", ")))
