@@ -298,9 +298,9 @@ unsafe impl Local<()> for MarkSweepLocal {
         let (current, new) = (self.address_of(current), self.address_of(new));
         // SAFETY: by our caller.
         let slot = unsafe { owner.slot(slot) };
-        // Release: publishes the new object; the caller knows the old one already. Pairs with `load`, `swap`.
+        // AcqRel: publishes the new object, and shows us what was done before `current` was stored. Pairs with `store`.
         // Relaxed: the answer no gives nothing that could be read through: a statistic.
-        slot.compare_exchange(current, new, Release, Relaxed).is_ok()
+        slot.compare_exchange(current, new, AcqRel, Relaxed).is_ok()
     }
 
     unsafe fn surrender(&self, root: RootEntry) -> Traced {

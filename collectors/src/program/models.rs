@@ -4,8 +4,12 @@ use crate::{
     Class, Collector, Heap, Layout, Mutator, Options, Reclaims, Root,
     generational::Generational,
     leak::Leak,
+    mark_sweep::MarkSweep,
     refcount::RefCount,
-    threads::sync::{explore, scope},
+    threads::{
+        sync::{explore, scope, thread},
+        world::Attention,
+    },
     triggers::Fixed,
 };
 
@@ -96,6 +100,44 @@ fn two_cycles<C: Collector>() {
     });
 }
 
+/// One mutator waits at a safepoint while the other one collects, and so takes part in the work.
+fn a_collection_by_two<C: Collector>() {
+    explore(WHOLE, || {
+        let (heap, class) = heap::<C>();
+        scope(|scope| {
+            let heap = &heap;
+            let world = &heap.inner.core.world;
+            let mutator = heap.attach();
+            let alice = friends(&mutator, &class);
+            drop(friends(&mutator, &class));
+            scope.spawn(move || {
+                let mutator = heap.attach();
+                while !world.attention().includes(Attention::STOP) {
+                    thread::yield_now();
+                }
+                mutator.safepoint();
+            });
+            while world.population() < 2 {
+                thread::yield_now();
+            }
+            mutator.collect();
+            assert_eq!(heap.statistics().held().objects, 2, "one cycle was garbage, one was not");
+            meet(&alice);
+        });
+        assert_all_is_freed(&heap, 4);
+    });
+}
+
+#[test]
+fn a_stopped_mutator_helps_generational_to_detect() {
+    a_collection_by_two::<Generational<Fixed>>();
+}
+
+#[test]
+fn a_stopped_mutator_helps_mark_sweep_to_mark_and_sweep() {
+    a_collection_by_two::<MarkSweep>();
+}
+
 #[test]
 fn refcount_keeps_a_cycle_that_two_mutators_share() {
     a_shared_cycle::<RefCount>();
@@ -114,6 +156,16 @@ fn generational_keeps_a_cycle_while_either_of_two_mutators_has_it() {
 #[test]
 fn generational_frees_the_cycles_of_two_mutators() {
     two_cycles::<Generational<Fixed>>();
+}
+
+#[test]
+fn mark_sweep_keeps_a_cycle_while_either_of_two_mutators_has_it() {
+    a_shared_cycle::<MarkSweep>();
+}
+
+#[test]
+fn mark_sweep_frees_the_cycles_of_two_mutators() {
+    two_cycles::<MarkSweep>();
 }
 
 /// What one of two mutators does with an owner, of which both have a root.
@@ -198,6 +250,21 @@ fn under_leak_a_swap_sees_what_is_swapped_in() {
 #[test]
 fn under_leak_an_exchange_sees_and_publishes() {
     an_exchange_sees_and_publishes::<Leak>();
+}
+
+#[test]
+fn under_mark_sweep_a_load_sees_what_is_stored() {
+    a_load_sees_what_is_stored::<MarkSweep>();
+}
+
+#[test]
+fn under_mark_sweep_a_swap_sees_what_is_swapped_in() {
+    a_swap_sees_what_is_swapped_in::<MarkSweep>();
+}
+
+#[test]
+fn under_mark_sweep_an_exchange_sees_and_publishes() {
+    an_exchange_sees_and_publishes::<MarkSweep>();
 }
 
 #[test]
