@@ -6,7 +6,7 @@
 //! is cut out of it is partly cyclic and partly not, in the proportions of reality.
 //!
 //! A thread allocates the graph in the order in which the program did, and links it. Then, in each turn, it picks a
-//! part (see [`parts`]), reads it, builds a fresh copy of it, and stores the copy wherever the old part was referred to,
+//! part (see `parts.rs`), reads it, builds a fresh copy of it, and stores the copy wherever the old part was referred to,
 //! so that the old one dies as a whole. When enough has been replaced, it reads everything once more and lets go of the
 //! graph's entries one by one. Every edge is read back: by the turn that replaces it, or at the end.
 
