@@ -42,7 +42,7 @@ pub(crate) enum Use {
 pub(crate) struct BlockRecord {
     /// The first free cell's object address, or 0. Each links to the next.
     pub(crate) free: Plain<usize>,
-    /// The address of the `Share` that allocates here.
+    /// The address of the `Share` that allocates here, or 0: a large object's block belongs to none.
     pub(crate) owner: Plain<usize>,
     /// Cells that are not on the free list.
     pub(crate) used: Plain<u32>,

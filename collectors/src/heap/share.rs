@@ -296,7 +296,9 @@ impl<H: Header> Share<H> {
     /// Nobody can reach the object any more.
     #[cold]
     unsafe fn free_elsewhere(&self, space: &Space, block: Block, object: Object<H>) {
-        if block.usage() == Use::Large {
+        // What the block is being used for is its owner's to change meanwhile, and not ours to look at.
+        let owner = block.owner.get();
+        if owner == 0 {
             self.tally.freed_many(Amount { objects: 1, bytes: object.bytes() as u64 });
             // SAFETY: by our caller.
             unsafe { object.bury(0) };
@@ -307,7 +309,7 @@ impl<H: Header> Share<H> {
         // SAFETY: by our caller.
         unsafe { object.bury(0) };
         // SAFETY: shares stay until their heap is dropped, and the block's owner cannot change while it holds this cell.
-        let owner = unsafe { &*(block.owner.get() as *const Self) };
+        let owner = unsafe { &*(owner as *const Self) };
         owner.push_remote(object);
     }
 

@@ -182,6 +182,7 @@ impl Space {
         block.used.set(1);
         block.cell_bytes.set(bytes);
         block.object_offset.set(object_offset);
+        block.owner.set(0);
         block.set_usage(Use::Large);
         state.large.push((block, mapped));
         if self.tables == SideTables::Generations {
