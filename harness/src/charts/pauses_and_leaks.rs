@@ -281,7 +281,7 @@ fn foot(
 ) -> Result<(), ChartError> {
     let muted = Ink::Muted.colour();
     let mut lines = vec![
-        "Strip: pauses of all mutator threads, darker where there are more (log). Bar: 99th percentile, where at least 1,000 pauses carry it. \
+        "Strip: pauses of all mutator threads, stronger where there are more (log). Bar: 99th percentile, where at least 1,000 pauses carry it. \
          Dots: the longest of each run."
             .to_owned(),
         "Solid: leaked, what is still held when every root is gone and full collections find nothing more. Pale: held at most. \
