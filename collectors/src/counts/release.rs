@@ -134,10 +134,10 @@ pub(crate) trait Release {
         // SAFETY: the object is ours until its cell is freed.
         for slot in unsafe { object.slots() }.iter().rev() {
             // Relaxed: ours alone to write: nobody else can reach the object.
-            if let Some(child) = object_at(slot.load(Relaxed)) {
-                if child.header().decrement() == Dropped::Dead {
-                    dying.push(child);
-                }
+            if let Some(child) = object_at(slot.load(Relaxed))
+                && child.header().decrement() == Dropped::Dead
+            {
+                dying.push(child);
             }
         }
     }

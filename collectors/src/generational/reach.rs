@@ -71,10 +71,10 @@ impl Reach {
     pub(super) fn sweep_block(&mut self, block: Block, route: &mut impl Route) {
         let cells = block.cells::<AtomicCount>();
         for index in 0..cells.len() {
-            if let Some(ahead) = cells.get(index + LOOKED_AHEAD) {
-                if get(ahead) > CANDIDATE {
-                    fetch_entries(ahead);
-                }
+            if let Some(ahead) = cells.get(index + LOOKED_AHEAD)
+                && get(ahead) > CANDIDATE
+            {
+                fetch_entries(ahead);
             }
             let Some(object) = cells.get(index) else { break };
             let entry = get(object);
@@ -165,10 +165,10 @@ impl Reach {
             if self.queued <= left {
                 return;
             }
-            if self.queued > LOOKED_AHEAD {
-                if let Some(ahead) = self.fetched[(self.first + LOOKED_AHEAD) % FETCHED] {
-                    fetch_entries(ahead);
-                }
+            if self.queued > LOOKED_AHEAD
+                && let Some(ahead) = self.fetched[(self.first + LOOKED_AHEAD) % FETCHED]
+            {
+                fetch_entries(ahead);
             }
             let oldest = self.fetched[self.first].take();
             self.first = (self.first + 1) % FETCHED;

@@ -256,5 +256,5 @@ impl Route for Outbox<'_> {
 /// The part of `count`, a power of two, that an address lies in.
 #[inline(always)]
 fn part_of(address: usize, count: usize) -> usize {
-    address / BLOCK_BYTES & (count - 1)
+    (address / BLOCK_BYTES) & (count - 1)
 }

@@ -290,7 +290,7 @@ impl Grid {
         // The first cell that begins at or after the granule's start. Offsets are below 2^16 and cells at least 2^5,
         // so the rounded-up reciprocal in 32 bits is exact.
         let offset = (granule.saturating_sub(self.first) + self.bytes - 1) as u64;
-        let index = (offset * self.reciprocal >> 32) as usize;
+        let index = ((offset * self.reciprocal) >> 32) as usize;
         self.first + index * self.bytes
     }
 }

@@ -280,7 +280,7 @@ impl<H: Header> Object<H> {
         // most common: with known lengths there is no loop and no call.
         for index in 0..Self::SMALLEST_PAYLOAD {
             // SAFETY: the place lies in this cell, which is no smaller than the smallest.
-            let slot = unsafe { &*self.payload().add(index) };
+            let slot = unsafe { &*self.payload().wrapping_add(index) };
             // Relaxed: ours alone to write. (As in `make_head`, one store each; the compiler would pair plain ones.)
             slot.store(0, Relaxed);
         }
@@ -436,7 +436,7 @@ impl<H: Header> Object<H> {
             self.shape()
         );
         // SAFETY: the object has this slot and stays, by our caller.
-        unsafe { &*self.payload().add(index) }
+        unsafe { &*self.payload().wrapping_add(index) }
     }
 
     /// Its data word `index`.

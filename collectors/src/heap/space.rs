@@ -294,16 +294,22 @@ fn prepare_tables(start: usize, blocks: std::ops::Range<usize>) {
     }
     for index in blocks {
         // SAFETY: the record lies in the chunk's tables, and nobody knows of the chunk yet.
-        unsafe { (start as *mut BlockRecord).add(index).write(BlockRecord::new()) };
+        unsafe { (start as *mut BlockRecord).wrapping_add(index).write(BlockRecord::new()) };
         for word in index * BLOCK_BITMAP..(index + 1) * BLOCK_BITMAP {
             for table in [YOUNG, MIDDLE] {
                 // SAFETY: as above, the bitmap's word.
-                unsafe { ((start + table) as *mut BitmapWord).add(word).write(BitmapWord::new(0)) };
+                unsafe {
+                    ((start + table) as *mut BitmapWord)
+                        .wrapping_add(word)
+                        .write(BitmapWord::new(0))
+                };
             }
         }
         for granule in index * BLOCK_GRANULES..(index + 1) * BLOCK_GRANULES {
             // SAFETY: as above, the scratch entry.
-            unsafe { ((start + SCRATCH) as *mut AtomicU32).add(granule).write(AtomicU32::new(0)) };
+            unsafe {
+                ((start + SCRATCH) as *mut AtomicU32).wrapping_add(granule).write(AtomicU32::new(0))
+            };
         }
     }
 }
