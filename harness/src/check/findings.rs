@@ -80,6 +80,7 @@ impl Findings {
             ">caught",
             ">justified",
             ">survived",
+            ">mistakes",
             ">time",
         ];
         let mut table = Table::new(&columns);
@@ -128,12 +129,35 @@ impl Findings {
             "bound": self.bound,
             "seconds": self.seconds,
             "protocols": self.lines().into_iter().map(|(name, line)| line.json(&name)).collect::<Vec<_>>(),
-            "models": self.models.iter().map(model).collect::<Vec<_>>(),
+            "models": self.models.iter().map(|it| self.model(it)).collect::<Vec<_>>(),
             "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
             "relaxed": self.relaxed(),
             "trusted": TRUSTED,
             "failures": self.failures(),
         })
+    }
+
+    /// A model, with the faults that it was the first to catch.
+    fn model(&self, model: &Model) -> Value {
+        let is_by_it =
+            |mutant: &&Mutant| matches!(&mutant.verdict, Verdict::Caught(by) if *by == model.name);
+        let caught: Vec<String> =
+            self.faults.iter().filter(is_by_it).map(|it| it.fault.describe()).collect();
+        match model.best() {
+            Ok(record) => json!({
+                "model": model.name,
+                "protocol": record.protocol,
+                "threads": record.threads,
+                "bound": record.bound,
+                "permutations": record.permutations,
+                "explored": explored(record),
+                "seconds": record.seconds,
+                "caught": caught,
+            }),
+            Err(message) => {
+                json!({ "model": model.name, "explored": "failed", "message": message })
+            }
+        }
     }
 
     /// The table's lines, by protocol.
@@ -201,8 +225,16 @@ impl Findings {
 }
 
 impl Line<'_> {
+    /// How many orderings came to such a verdict.
     fn count(&self, is: fn(&Verdict) -> bool) -> usize {
-        self.faults.iter().filter(|mutant| is(&mutant.verdict)).count()
+        let orderings = self.faults.iter().filter(|mutant| !is_mistake(mutant));
+        orderings.filter(|mutant| is(&mutant.verdict)).count()
+    }
+
+    /// How many seeded mistakes were caught, and how many there are.
+    fn mistakes(&self) -> (usize, usize) {
+        let mistakes = self.faults.iter().filter(|mutant| is_mistake(mutant));
+        (mistakes.clone().filter(|mutant| mutant.verdict.is_good()).count(), mistakes.count())
     }
 
     fn caught(&self) -> usize {
@@ -223,7 +255,8 @@ impl Line<'_> {
         outcomes.join(", ")
     }
 
-    fn cells(&self) -> [String; 8] {
+    fn cells(&self) -> [String; 9] {
+        let (caught, mistakes) = self.mistakes();
         [
             self.models.to_string(),
             self.threads.to_string(),
@@ -232,11 +265,13 @@ impl Line<'_> {
             self.caught().to_string(),
             self.justified().to_string(),
             self.survived().to_string(),
+            format!("{caught}/{mistakes}"),
             format!("{:.1} s", self.seconds),
         ]
     }
 
     fn json(&self, protocol: &str) -> Value {
+        let (caught, mistakes) = self.mistakes();
         json!({
             "protocol": protocol,
             "models": self.models,
@@ -244,9 +279,14 @@ impl Line<'_> {
             "permutations": self.permutations,
             "explored": self.explored(),
             "orderings": { "caught": self.caught(), "justified": self.justified(), "survived": self.survived() },
+            "mistakes": { "caught": caught, "seeded": mistakes },
             "seconds": self.seconds,
         })
     }
+}
+
+fn is_mistake(mutant: &Mutant) -> bool {
+    matches!(mutant.fault, Fault::Mutated(_))
 }
 
 /// How far a model was explored, in a word.
@@ -254,21 +294,6 @@ fn explored(record: &Record) -> String {
     match (record.outcome, record.bound) {
         (Outcome::Bounded, Some(bound)) => format!("bounded({bound})"),
         (outcome, _) => format!("{outcome:?}").to_lowercase(),
-    }
-}
-
-fn model(model: &Model) -> Value {
-    match model.best() {
-        Ok(record) => json!({
-            "model": model.name,
-            "protocol": record.protocol,
-            "threads": record.threads,
-            "bound": record.bound,
-            "permutations": record.permutations,
-            "explored": explored(record),
-            "seconds": record.seconds,
-        }),
-        Err(message) => json!({ "model": model.name, "explored": "failed", "message": message }),
     }
 }
 
@@ -329,7 +354,10 @@ mod tests {
         let text = findings.text();
         let line = text.lines().find(|line| line.starts_with("count")).unwrap();
         let cells: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(cells, ["count", "1", "3", "1,234", "1", "complete", "1", "0", "0", "0.2", "s"]);
+        assert_eq!(
+            cells,
+            ["count", "1", "3", "1,234", "1", "complete", "1", "0", "0", "0/0", "0.2", "s"]
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
 const LIST: &str = "collectors/orderings.toml";
 
 /// What `weaker` says of an ordering that no model reaches.
-pub const UNREACHED: &str = "unreached";
+const UNREACHED: &str = "unreached";
 
 /// One ordering, made weaker by one step.
 #[derive(Clone, Debug)]

@@ -166,14 +166,13 @@ impl File {
             .map(|line| line.trim());
         let above: Vec<&str> = above.filter(|line| !line.starts_with("//")).collect();
         let text = above.join(" ") + " " + code.split(ordering).next().unwrap_or_default();
-        let called = text.rmatch_indices('(').find_map(|(open, _)| {
+        text.rmatch_indices('(').find_map(|(open, _)| {
             let is_name = |c: char| c.is_alphanumeric() || c == '_';
             let name = text[..open].rsplit(|c| !is_name(c)).next().unwrap_or_default();
             let is_known = ["load", "store", "swap", "fence"].contains(&name);
             let is_update = name.starts_with("fetch_") || name.starts_with("compare_exchange");
             (is_known || is_update).then(|| name.trim_end_matches("_weak").to_owned())
-        });
-        called
+        })
     }
 }
 

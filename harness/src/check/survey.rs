@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     model::{Change, Ending, Explorer, Limits, Outcome, Record, Site},
-    orderings::{Justifications, UNREACHED, Weakening, weakenings},
+    orderings::{Justifications, Weakening, weakenings},
     source::{Ordering, Sources, split_place},
 };
 
@@ -306,10 +306,9 @@ pub fn idle_entries(list: &Justifications, mutants: &[Mutant]) -> Vec<String> {
     entries.filter(|(index, _)| !used.contains(index)).map(|(_, entry)| entry.describe()).collect()
 }
 
-/// Whether a verdict is about an ordering that the list calls unreached.
+/// Whether a fault is an ordering that no model reaches.
 pub fn is_unreached(fault: &Fault) -> bool {
     matches!(fault, Fault::Unreached(_))
-        || matches!(fault, Fault::Weakened(it) if it.weaker == UNREACHED)
 }
 
 /// Calls `work` with every item and the number of the worker that does it, and keeps the items' order.
