@@ -98,26 +98,23 @@ impl Marking {
 
     /// Marks what the objects of `stack` reach, but for what is given away.
     fn scan(&self, mut stack: Vec<Traced>, queue: &Queue<'_, Vec<Traced>>) {
-        let mut ahead = [None; AHEAD];
-        let mut position = 0;
-        let mut fetching = 0;
+        let mut fetched = Fetched::new();
         let mut patience = PATIENCE;
         loop {
-            let next = stack.pop();
-            if let Some(next) = next {
-                next.prefetch_scratch();
-                next.prefetch();
-                fetching += 1;
-            }
-            let object = std::mem::replace(&mut ahead[position], next);
-            position = (position + 1) % AHEAD;
-            let Some(object) = object else {
-                if fetching == 0 {
-                    return;
+            let object = match stack.pop() {
+                Some(next) => {
+                    next.prefetch_scratch();
+                    next.prefetch();
+                    match fetched.exchange(next) {
+                        Some(object) => object,
+                        None => continue,
+                    }
                 }
-                continue;
+                None => match fetched.take() {
+                    Some(object) => object,
+                    None => return,
+                },
             };
-            fetching -= 1;
             if is_marked(object) {
                 continue;
             }
@@ -150,5 +147,40 @@ impl Marking {
     fn count_batch(&self) {
         // Relaxed: ordered by this variable's own order: whoever gives a batch away has one in work (invariant 1).
         self.pending.fetch_add(1, Relaxed);
+    }
+}
+
+/// The objects that are being fetched from memory, first in, first out.
+struct Fetched {
+    objects: [Option<Traced>; AHEAD],
+    first: usize,
+    count: usize,
+}
+
+impl Fetched {
+    fn new() -> Self {
+        Self { objects: [None; AHEAD], first: 0, count: 0 }
+    }
+
+    /// Adds an object; if there are enough, takes the one that has been fetched longest.
+    #[inline(always)]
+    fn exchange(&mut self, next: Traced) -> Option<Traced> {
+        let place = (self.first + self.count) % AHEAD;
+        let before = self.objects[place].replace(next);
+        if before.is_some() {
+            self.first = (self.first + 1) % AHEAD;
+        } else {
+            self.count += 1;
+        }
+        before
+    }
+
+    /// Takes the object that has been fetched longest.
+    #[inline(always)]
+    fn take(&mut self) -> Option<Traced> {
+        let object = self.objects[self.first].take()?;
+        self.first = (self.first + 1) % AHEAD;
+        self.count -= 1;
+        Some(object)
     }
 }
