@@ -217,11 +217,12 @@ unsafe impl Local<()> for MarkSweepLocal {
 
     fn attend(&self) {
         self.seat.answer_stop();
-        let is_due = self.left.get() < 0 && self.tell();
+        let has_run_out = self.left.get() < 0;
+        let is_due = has_run_out && self.tell();
         if self.seat.is_stressed() || is_due {
             self.collect_once();
         }
-        if self.left.get() < 0 || is_due {
+        if has_run_out {
             self.ask();
         }
     }
