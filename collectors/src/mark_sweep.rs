@@ -36,27 +36,25 @@
 //! Free lists are those of the heap, so that allocation costs the same under every collector. Work is not given away
 //! whenever a stack overflows, but when somebody is idle.
 
+mod local;
 mod mark;
 mod sweep;
 
-use std::{cell::Cell, collections::VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use self::{mark::mark, sweep::sweep};
+pub use self::local::MarkSweepLocal;
+use self::mark::mark;
 use crate::{
-    Capabilities, Cause, Collected, Collector, Event, Finalizers, OutOfMemory, Reclaims, Setting,
-    SettingsError, SideTables,
-    collector::{Inspection, Local},
-    heap::{Kind, Object, Seat, core::Core},
-    roots::{RootEntry, RootTable},
+    Capabilities, Collector, Finalizers, Reclaims, Setting, SettingsError, SideTables,
+    collector::Inspection,
+    heap::{Object, Seat, core::Core},
+    roots::RootTable,
     threads::{
         sync::{
             Arc, Mutex, MutexGuard,
-            atomic::{
-                AtomicU64,
-                Ordering::{AcqRel, Acquire, Relaxed, Release},
-            },
+            atomic::{AtomicU64, Ordering::Relaxed},
         },
         world::{Attention, Stopped},
     },
@@ -65,12 +63,8 @@ use crate::{
 /// What lies in a heap managed by mark-sweep: objects without a header of the collector's.
 type Traced = Object<()>;
 
-/// Mark and entry of the side table: marked, or, if 0, not.
+/// The entry in the side table of an object that is marked; that of any other is 0.
 const MARKED: u32 = 1;
-
-/// Bytes that a mutator allocates before it tells the others: few enough that even eight mutators miss the default
-/// trigger by less than half of it, many enough that telling costs nothing.
-const PORTION: u64 = 256 << 10;
 
 /// Stops the world, marks what is reachable, frees the rest.
 pub struct MarkSweep {
@@ -106,18 +100,6 @@ struct Part {
     roots: RootTable<()>,
     /// Objects of the mutator's whose classes have a finalizer that has not been called (invariant 3).
     finalizable: Mutex<Vec<Traced>>,
-}
-
-/// One mutator's side of it.
-pub struct MarkSweepLocal {
-    collector: Arc<MarkSweep>,
-    part: Arc<Part>,
-    seat: Seat<()>,
-    /// Bytes that this mutator may allocate before it tells the others, and what is left of them.
-    portion: Cell<u64>,
-    left: Cell<i64>,
-    /// Whether a collection that the program asked for has found finalizers, and has to go on when they have run.
-    is_unfinished: Cell<bool>,
 }
 
 impl Collector for MarkSweep {
@@ -180,174 +162,11 @@ impl Collector for MarkSweep {
     }
 
     fn attach(self: &Arc<Self>, seat: Seat<()>) -> MarkSweepLocal {
-        let part = Part { roots: RootTable::new(), finalizable: Mutex::new(Vec::new()) };
-        let part = Arc::new(part);
-        self.mutators().push(Arc::clone(&part));
-        MarkSweepLocal {
-            collector: Arc::clone(self),
-            part,
-            seat,
-            portion: Cell::new(0),
-            left: Cell::new(0),
-            is_unfinished: Cell::new(false),
-        }
+        MarkSweepLocal::new(Arc::clone(self), seat)
     }
 
     fn check(&self, inspection: &Inspection<'_, ()>) {
         self.check_marks_and_references(inspection);
-    }
-}
-
-// SAFETY: objects are freed only while the world is stopped, and only if no root, slot of a reachable object, shared
-// handle or waiting finalizer refers to them (invariant 2); between two safepoints of a mutator nothing is freed, so a
-// load cannot come too late. Stores release, loads acquire.
-unsafe impl Local<()> for MarkSweepLocal {
-    type Handle = RootEntry;
-
-    fn seat(&self) -> &Seat<()> {
-        &self.seat
-    }
-
-    #[inline(always)]
-    fn poll(&self, kind: &Kind) -> bool {
-        let left = self.left.get() - kind.bytes() as i64;
-        self.left.set(left);
-        left < 0 || self.seat.attention()
-    }
-
-    fn attend(&self) {
-        self.seat.answer_stop();
-        let has_run_out = self.left.get() < 0;
-        let is_due = has_run_out && self.tell();
-        if self.seat.is_stressed() || is_due {
-            self.collect_once();
-        }
-        if has_run_out {
-            self.ask();
-        }
-    }
-
-    #[inline(always)]
-    fn allocate(&self, kind: &Kind) -> Result<RootEntry, OutOfMemory> {
-        let object = self.seat.allocate(kind)?;
-        if kind.descriptor().has_finalizer() {
-            self.part.finalizable().push(object);
-        }
-        Ok(self.part.roots.enter(object))
-    }
-
-    #[inline(always)]
-    unsafe fn object(&self, root: RootEntry) -> Traced {
-        // SAFETY: by our caller.
-        unsafe { self.part.roots.object(root) }
-    }
-
-    #[inline(always)]
-    unsafe fn retain(&self, root: RootEntry) -> RootEntry {
-        // SAFETY: by our caller.
-        let object = unsafe { self.part.roots.object(root) };
-        self.part.roots.enter(object)
-    }
-
-    #[inline(always)]
-    unsafe fn release(&self, root: RootEntry) {
-        // SAFETY: by our caller.
-        unsafe { self.part.roots.remove(root) };
-    }
-
-    #[inline(always)]
-    unsafe fn load(&self, owner: Traced, slot: usize) -> Option<RootEntry> {
-        // SAFETY: by our caller.
-        let slot = unsafe { owner.slot(slot) };
-        // Acquire: what was written to the object before it was stored. Pairs with `store`, `swap`, `compare_exchange`.
-        let object = object_at(slot.load(Acquire))?;
-        Some(self.part.roots.enter(object))
-    }
-
-    #[inline(always)]
-    unsafe fn store(&self, owner: Traced, slot: usize, value: Option<RootEntry>) {
-        let address = self.address_of(value);
-        // SAFETY: by our caller.
-        let slot = unsafe { owner.slot(slot) };
-        // Release: publishes what was written to the object. Pairs with `load`, `swap`.
-        slot.store(address, Release);
-    }
-
-    #[inline(always)]
-    unsafe fn swap(
-        &self,
-        owner: Traced,
-        slot: usize,
-        value: Option<RootEntry>,
-    ) -> Option<RootEntry> {
-        let address = self.address_of(value);
-        // SAFETY: by our caller.
-        let slot = unsafe { owner.slot(slot) };
-        // AcqRel: publishes the new object, and shows us what was written to the old one. Pairs with `load`, `store`.
-        let object = object_at(slot.swap(address, AcqRel))?;
-        Some(self.part.roots.enter(object))
-    }
-
-    #[inline(always)]
-    unsafe fn compare_exchange(
-        &self,
-        owner: Traced,
-        slot: usize,
-        current: Option<RootEntry>,
-        new: Option<RootEntry>,
-    ) -> bool {
-        let (current, new) = (self.address_of(current), self.address_of(new));
-        // SAFETY: by our caller.
-        let slot = unsafe { owner.slot(slot) };
-        // AcqRel: publishes the new object, and shows us what was done before `current` was stored. Pairs with `store`.
-        // Relaxed: the answer no gives nothing that could be read through: a statistic.
-        slot.compare_exchange(current, new, AcqRel, Relaxed).is_ok()
-    }
-
-    unsafe fn surrender(&self, root: RootEntry) -> Traced {
-        // SAFETY: by our caller.
-        let object = unsafe { self.part.roots.object(root) };
-        // SAFETY: by our caller. There is no safepoint before the shared table has the object.
-        unsafe { self.part.roots.remove(root) };
-        object
-    }
-
-    unsafe fn reclaim(&self, object: Traced) -> RootEntry {
-        self.part.roots.enter(object)
-    }
-
-    fn collect(&self, _: usize) -> Collected {
-        // Somebody else's stop may be for something else, or have begun too early.
-        let (collected, found) = loop {
-            if let Some(result) = self.collect_once() {
-                break result;
-            }
-        };
-        self.is_unfinished.set(found == Found::Finalizers);
-        collected
-    }
-
-    fn next_finalizer(&self) -> Option<RootEntry> {
-        // One finalizer does not interrupt another: the outer one's mutator goes on with the next when it has ended.
-        if self.seat.depth() > 0 {
-            return None;
-        }
-        let mut object = self.take_waiting();
-        if object.is_none() && self.is_unfinished.take() {
-            // What the finalizers did not keep is freed by the collection that found it, as far as the program sees.
-            if let Some((collected, _)) = self.collect_once() {
-                self.seat.finish(collected);
-            }
-            object = self.take_waiting();
-        }
-        Some(self.part.roots.enter(object?))
-    }
-
-    fn leave(&self) {
-        let mut mutators = self.collector.mutators();
-        let is_needed = !self.part.finalizable().is_empty();
-        mutators.retain(|part| is_needed || !Arc::ptr_eq(part, &self.part));
-        self.tell();
     }
 }
 
@@ -358,77 +177,11 @@ enum Found {
     Finalizers,
 }
 
-impl MarkSweepLocal {
-    /// Tells the others what we have allocated. Says whether a collection is due.
-    fn tell(&self) -> bool {
-        let used = self.portion.take() as i64 - self.left.take();
-        let collector = &self.collector;
-        // Relaxed: a statistic.
-        let before = collector.allocated.fetch_add(used as u64, Relaxed);
-        // Relaxed: a statistic.
-        before + used as u64 > collector.limit.load(Relaxed)
-    }
-
-    /// Takes another portion to allocate from.
-    fn ask(&self) {
-        // Relaxed: a statistic.
-        let allocated = self.collector.allocated.load(Relaxed);
-        // Relaxed: a statistic.
-        let portion = self.collector.limit.load(Relaxed).saturating_sub(allocated).min(PORTION);
-        self.portion.set(self.portion.get() + portion);
-        self.left.set(self.left.get() + portion as i64);
-    }
-
-    /// A collection; `None` if somebody else has stopped the world meanwhile.
-    fn collect_once(&self) -> Option<(Collected, Found)> {
-        self.seat.answer_stop();
-        let pause = self.seat.pause(Cause::Collection);
-        let Some(stopped) = self.seat.stop() else {
-            pause.end(0);
-            return None;
-        };
-        let core = &self.seat.core;
-        core.sample(self.seat.index);
-        let found = self.collector.mark(core, &stopped);
-        let freed = sweep(core, &stopped);
-        self.seat.share.tally.freed_many(freed);
-        let held = core.statistics().held();
-        self.collector.set_limit(held.bytes);
-        drop(stopped);
-        let examined = held.objects + freed.objects;
-        self.seat.emit(Event::Collection {
-            generation: 0,
-            examined,
-            freed: freed.objects,
-            survived: held.objects,
-            freed_bytes: freed.bytes,
-        });
-        pause.end(examined);
-        Some((Collected { examined, freed: freed.objects }, found))
-    }
-
-    /// Takes the object whose finalizer has waited longest.
-    fn take_waiting(&self) -> Option<Traced> {
-        let mut waiting = self.collector.waiting();
-        let object = waiting.pop_front();
-        if waiting.is_empty() {
-            self.seat.core.world.clear(Attention::FINALIZERS);
-        }
-        object
-    }
-
-    #[inline(always)]
-    fn address_of(&self, value: Option<RootEntry>) -> usize {
-        // SAFETY: handles are this mutator's and not released, by every caller's caller.
-        value.map_or(0, |root| unsafe { self.part.roots.object(root) }.address())
-    }
-}
-
 impl MarkSweep {
     /// Marks whatever is reachable, and queues what has to be finalized.
     fn mark(&self, core: &Core<()>, stopped: &Stopped<'_>) -> Found {
         let mut roots = core.shared.objects();
-        let mutators = self.mutators();
+        let mut mutators = self.mutators();
         for part in &*mutators {
             part.roots.for_each(|object| roots.push(object));
         }
@@ -440,6 +193,8 @@ impl MarkSweep {
         for part in &*mutators {
             dying.extend(part.finalizable().extract_if(.., |object| !is_marked(*object)));
         }
+        // A mutator that has left is remembered for its finalizable objects only.
+        mutators.retain(|part| Arc::strong_count(part) > 1 || !part.finalizable().is_empty());
         if dying.is_empty() {
             return Found::Nothing;
         }
