@@ -6,26 +6,26 @@ use std::{
 };
 
 /// A source file.
-pub struct Source {
+pub(crate) struct Source {
     /// Its place in the workspace, with `/` between folders.
-    pub path: String,
+    pub(crate) path: String,
     /// All of it.
-    pub text: String,
+    pub(crate) text: String,
     /// Where the tests at its end begin.
     tests: usize,
 }
 
 /// A line that is not a test's.
 #[derive(Clone, Copy)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// The line without its indentation.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
     /// The same, or nothing if it is a comment.
-    pub code: &'a str,
+    pub(crate) code: &'a str,
     /// How many spaces it began with.
-    pub indent: usize,
+    pub(crate) indent: usize,
     /// Whether it belongs to an import.
-    pub is_import: bool,
+    pub(crate) is_import: bool,
 }
 
 impl Source {
@@ -36,7 +36,7 @@ impl Source {
     }
 
     /// Its lines, without the tests at its end.
-    pub fn lines(&self) -> Vec<Line<'_>> {
+    pub(crate) fn lines(&self) -> Vec<Line<'_>> {
         let mut in_import = false;
         self.text[..self.tests]
             .lines()
@@ -52,12 +52,12 @@ impl Source {
     }
 
     /// Where line `index` is, as an editor wants it.
-    pub fn place(&self, index: usize) -> String {
+    pub(crate) fn place(&self, index: usize) -> String {
         format!("{}:{}", self.path, index + 1)
     }
 
     /// The paths that it imports, one by one.
-    pub fn imports(&self) -> Vec<String> {
+    pub(crate) fn imports(&self) -> Vec<String> {
         let code: Vec<&str> = self.lines().iter().map(|line| line.code).collect();
         let code = code.join(" ");
         let mut found = Vec::new();
@@ -74,7 +74,7 @@ impl Source {
     }
 
     /// The paths that it imports or writes out.
-    pub fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         let mut paths = self.imports();
         for line in self.lines() {
             let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
@@ -85,17 +85,17 @@ impl Source {
     }
 
     /// Whether it is the std-or-loom switch, or a part of it.
-    pub fn is_switch(&self) -> bool {
+    pub(crate) fn is_switch(&self) -> bool {
         self.path.starts_with("collectors/src/threads/sync")
     }
 
     /// Whether it is `module` or a part of it.
-    pub fn is_of_module(&self, module: &str) -> bool {
+    pub(crate) fn is_of_module(&self, module: &str) -> bool {
         self.top_module().is_some_and(|own| own == module)
     }
 
     /// The module of the crate's root that it is, or is a part of.
-    pub fn top_module(&self) -> Option<String> {
+    pub(crate) fn top_module(&self) -> Option<String> {
         let inside = self.path.split_once("/src/")?.1;
         let first = inside.split('/').next()?.trim_end_matches(".rs");
         (!["lib", "main"].contains(&first)).then(|| first.to_owned())
@@ -137,17 +137,17 @@ fn expand(prefix: String, tree: &str, found: &mut Vec<String>) {
 }
 
 /// The workspace's folder.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in a workspace").into()
 }
 
 /// The manifest of a crate.
-pub fn manifest(name: &str) -> String {
+pub(crate) fn manifest(name: &str) -> String {
     fs::read_to_string(workspace().join(name).join("Cargo.toml")).unwrap()
 }
 
 /// Every source file of the crates called `names`.
-pub fn sources(names: &[&str]) -> Vec<Source> {
+pub(crate) fn sources(names: &[&str]) -> Vec<Source> {
     let root = workspace();
     let mut files = Vec::new();
     for name in names {
@@ -177,7 +177,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Fails with a list if anything was found.
-pub fn assert_none(found: impl IntoIterator<Item = String>, what: &str) {
+pub(crate) fn assert_none(found: impl IntoIterator<Item = String>, what: &str) {
     let found: Vec<String> = found.into_iter().collect();
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
 }
