@@ -55,6 +55,7 @@ use crate::{
         sync::{
             Arc, Mutex, MutexGuard,
             atomic::{AtomicU64, Ordering::Relaxed},
+            mutant,
         },
         world::{Attention, Stopped},
     },
@@ -184,6 +185,9 @@ impl MarkSweep {
         let mut mutators = self.mutators();
         for part in &*mutators {
             part.roots.for_each(|object| roots.push(object));
+            if mutant("mark one mutator's roots only") {
+                break;
+            }
         }
         let mut waiting = self.waiting();
         roots.extend(&*waiting);

@@ -122,7 +122,7 @@ impl Check {
         if is_whole {
             idle = survey::idle_entries(&list, &faults);
         } else {
-            faults.retain(|mutant| !survey::is_unreached(&mutant.fault));
+            faults.retain(|mutant| survey::concerns(&mutant.fault, &models));
         }
         let findings = Findings {
             bound: self.bound,

@@ -13,7 +13,7 @@ use super::{
 /// Seconds within which a model is explored without a bound, if it ends in them.
 const UNBOUNDED_SECONDS: u64 = 5;
 /// The same for `--deep`.
-const DEEP_SECONDS: u64 = 120;
+const DEEP_SECONDS: u64 = 60;
 /// Models that took longer than this with the bound, in seconds, are not worth trying without it.
 const PROMISING_SECONDS: f64 = 0.5;
 /// The bound that `--deep` takes where no bound at all takes too long.
@@ -306,9 +306,16 @@ pub fn idle_entries(list: &Justifications, mutants: &[Mutant]) -> Vec<String> {
     entries.filter(|(index, _)| !used.contains(index)).map(|(_, entry)| entry.describe()).collect()
 }
 
-/// Whether a fault is an ordering that no model reaches.
-pub fn is_unreached(fault: &Fault) -> bool {
-    matches!(fault, Fault::Unreached(_))
+/// Whether a fault is about anything that `models` pass.
+pub fn concerns(fault: &Fault, models: &[Model]) -> bool {
+    match fault {
+        Fault::Weakened(_) => true,
+        Fault::Unreached(_) => false,
+        Fault::Mutated(name) => {
+            let mut records = models.iter().filter_map(|model| model.bounded.as_ref().ok());
+            records.any(|record| record.mutants.contains(name))
+        }
+    }
 }
 
 /// Calls `work` with every item and the number of the worker that does it, and keeps the items' order.
