@@ -30,8 +30,8 @@ use crate::threads::{
 /// Objects in a batch of roots.
 const BATCH: usize = capacity(256, 1);
 
-/// How many objects ahead of the one that is scanned are being fetched from memory. As many as a core has misses
-/// outstanding; twice and half of it measured slower.
+/// How many objects ahead of the one that is scanned are being fetched from memory: about as many as a core can have
+/// misses outstanding.
 const AHEAD: usize = capacity(16, 1);
 
 /// How many objects a worker scans before it looks whether somebody is idle.
