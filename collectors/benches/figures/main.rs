@@ -57,6 +57,9 @@ const QUICK: Scale = Scale {
     repetitions: 5,
 };
 
+/// The load above which a machine is too busy to be measured on: half a thread besides us.
+const BUSY: f64 = 0.5;
+
 /// What the command line asks for.
 struct Request {
     scale: &'static Scale,
@@ -97,6 +100,12 @@ fn main() -> ExitCode {
         }
     };
     measure::keep_freed_memory();
+    if let Some(load) = measure::load().filter(|&load| load > BUSY) {
+        eprintln!(
+            "warning: the machine is busy (load {load:.1}), and processors share caches and cores: the figures will be \
+             too high\nhelp: run the bench alone"
+        );
+    }
     match python::version() {
         Some(version) => println!("beside {version}; node: 2 slots and 16 bytes of data\n"),
         None => {

@@ -80,3 +80,8 @@ pub(crate) fn resident_bytes() -> Option<f64> {
     let pages: f64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * 4096.0)
 }
+
+/// How many threads of other processes want to run, on average of the last minute, if the system says.
+pub(crate) fn load() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
+}
