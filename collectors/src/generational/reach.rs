@@ -121,7 +121,8 @@ impl Reach {
         each_child(object, |child| {
             if route.is_ours(child) {
                 self.reach(child);
-            } else {
+            } else if get(child) == CANDIDATE {
+                // An entry never becomes this again: one that is more is going to be visited, or has been.
                 route.send(child);
             }
         });

@@ -1,13 +1,14 @@
 //! Shared detection: a full detection by all threads that are stopped anyway.
 //!
 //! The heap is cut into parts, block by block in turn. A thread that works on a part holds its lock, and nobody else
-//! touches its scratch entries: there is no atomic read-modify-write in the whole detection. References that lead into
+//! writes its scratch entries: there is no atomic read-modify-write in the whole detection. References that lead into
 //! another part are sent there in buffers. A part is not tied to a thread, so that a thread that comes late, or never,
 //! holds nobody up.
 //!
 //! # Invariants
 //!
-//! 1. The scratch entries of a part are read and written by the holder of its lock alone.
+//! 1. The scratch entries of a part are written by the holder of its lock alone, and read by others only to see that an
+//!    object needs no visit any more.
 //! 2. `unfinished` is the number of parts with blocks to scan and of buffers sent and not worked through, those under way
 //!    included. What work causes is counted before the work is counted off, so that it is 0 only when all is done.
 
