@@ -23,6 +23,7 @@
 //! `collector.rs` has the traits, `refcount.rs` the simplest collector that frees anything. A new collector is one file
 //! and one line in the list below.
 
+pub mod audit;
 mod collector;
 pub mod counts;
 mod event;

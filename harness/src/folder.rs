@@ -255,7 +255,7 @@ mod tests {
         let mut results = Folder::create(folder.path()).unwrap();
         results.add(&synthetic::records()[0], &[]).unwrap();
         let whole = fs::read_to_string(folder.path().join(RUNS)).unwrap();
-        let newer = whole.replace("\"schema\":1", "\"schema\":2");
+        let newer = whole.replace("\"schema\":2", "\"schema\":3");
         fs::write(
             folder.path().join(RUNS),
             format!("{whole}{newer}not JSON\n{}", &whole[..whole.len() / 2]),
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(read.skipped.len(), 3);
         assert!(
             read.skipped[0].contains("line 2")
-                && read.skipped[0].ends_with("its schema is 2, expected 1"),
+                && read.skipped[0].ends_with("its schema is 3, expected 2"),
             "{:?}",
             read.skipped
         );

@@ -170,6 +170,11 @@ fn bytes(
         blocks: at_end.peak_blocks,
         side_tables: at_end.side_tables,
         final_collections,
+        live: None,
+        live_peak: None,
+        floating_mean: None,
+        floating_peak: None,
+        leaks: None,
     }
 }
 

@@ -7,12 +7,15 @@ use crate::{
     histogram::Histogram,
     recorder::{Generation, Recording, Stops, Total},
 };
-use collectors::Cause;
+use collectors::{
+    Amount, Cause,
+    audit::{Drag, Leaks},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the format; it is raised when a field changes its meaning or goes away.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// No 99.9th percentile of fewer pauses than this: ten must lie beyond it.
 pub const PAUSES_FOR_P999: u64 = 10_000;
@@ -40,6 +43,8 @@ pub struct Record {
     pub seed: u64,
     /// Which repetition, from 1.
     pub invocation: u32,
+    /// Whether the collector ran under the audit, which knows exactly what is dead; the times of such a run say nothing.
+    pub audited: bool,
     /// How it ended.
     pub status: Status,
     /// What went wrong, if anything.
@@ -62,6 +67,12 @@ pub struct Record {
     pub collections: Option<Vec<Generation>>,
     /// What became of the memory.
     pub bytes: Option<Bytes>,
+    /// Memory over time.
+    pub memory: Option<Timeline>,
+    /// Latencies, of a workload that serves requests.
+    pub latency: Option<Latency>,
+    /// How long dead objects stayed, of an audited run, shortest first.
+    pub drag: Option<Vec<Drag>>,
     /// The most memory that the process held in RAM.
     pub rss_peak: Option<u64>,
     /// Where and when.
@@ -104,6 +115,8 @@ pub enum Status {
     TimedOut,
     /// It panicked or was ended by a signal.
     Crashed,
+    /// The audit found that the collector freed something too early, or never freed what it should have.
+    Unsound,
 }
 
 impl Status {
@@ -115,6 +128,7 @@ impl Status {
             Self::OutOfMemory => "out-of-memory",
             Self::TimedOut => "timed-out",
             Self::Crashed => "crashed",
+            Self::Unsound => "unsound",
         }
     }
 }
@@ -169,6 +183,54 @@ pub struct Bytes {
     pub side_tables: u64,
     /// Full collections that it took until nothing more was found, the one that found nothing included.
     pub final_collections: u32,
+    /// Reachable, on average over the allocation clock: exact in an audited run, taken over from the audited run of the
+    /// same workload in a timed one; `null` if there is none.
+    pub live: Option<u64>,
+    /// Reachable at most, likewise.
+    pub live_peak: Option<u64>,
+    /// Dead and not yet freed, on average over the allocation clock: exact in an audited run; what was held less what was
+    /// live at the same moment in a timed one.
+    pub floating_mean: Option<u64>,
+    /// Dead and not yet freed at most, likewise.
+    pub floating_peak: Option<u64>,
+    /// Dead objects that were not freed, by why; of an audited run.
+    pub leaks: Option<Leaks>,
+}
+
+/// Memory over time, thinned out to at most [`TIMELINE_POINTS`] moments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// The moments, in their order.
+    pub points: Vec<Moment>,
+}
+
+/// The most moments of a timeline.
+pub const TIMELINE_POINTS: usize = 512;
+
+/// What was held at one moment; an audited run, whose time says nothing, also knows what was live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Nanoseconds since the run began.
+    pub at_ns: u64,
+    /// Objects and bytes ever allocated: the allocation clock.
+    pub allocated: Amount,
+    /// Bytes of objects allocated and not freed.
+    pub held: u64,
+    /// Bytes of blocks and large objects in use.
+    pub blocks: u64,
+    /// What was reachable; only of an audited run.
+    pub live: Option<Amount>,
+}
+
+/// Latencies of requests that arrive whether or not the server is ready for them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Nanoseconds from the intended start of each request to its end: what its sender waits for.
+    pub intended: Histogram,
+    /// Nanoseconds from the moment when work on it began to its end: what a closed loop would have reported.
+    pub simple: Histogram,
+    /// The longest from the intended start, exactly.
+    pub max_ns: u64,
 }
 
 impl Pauses {

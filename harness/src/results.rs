@@ -217,7 +217,13 @@ impl<'r> Cell<'r> {
 
     /// Runs that did not end well, in words; empty if there are none.
     pub fn failures(&self) -> String {
-        let all = [Status::WrongChecksum, Status::OutOfMemory, Status::TimedOut, Status::Crashed];
+        let all = [
+            Status::WrongChecksum,
+            Status::OutOfMemory,
+            Status::TimedOut,
+            Status::Crashed,
+            Status::Unsound,
+        ];
         let told = all.into_iter().filter_map(|status| {
             let number = self.runs.iter().filter(|run| run.status == status).count();
             (number > 0).then(|| format!("{number} of {} {}", self.runs.len(), status.name()))

@@ -222,6 +222,7 @@ fn record(
         threads: job.threads,
         seed: job.seed,
         invocation: step.invocation,
+        audited: false,
         status: Status::Ok,
         message: None,
         checksum: None,
@@ -233,6 +234,9 @@ fn record(
         hiccup_max_ns: None,
         collections: None,
         bytes: None,
+        memory: None,
+        latency: None,
+        drag: None,
         rss_peak: None,
         environment,
     };

@@ -2,10 +2,10 @@
 
 use crate::{
     environment::Environment,
-    record::{Bytes, Order, Pauses, Question, Record, SCHEMA, Status},
+    record::{Bytes, Moment, Order, Pauses, Question, Record, SCHEMA, Status, Timeline},
     recorder::{Generation, Recording, Stops, Total},
 };
-use collectors::Cause;
+use collectors::{Amount, Cause};
 use serde_json::json;
 
 /// Three invocations of three collectors on two workloads; each run is told apart by small differences.
@@ -59,6 +59,7 @@ pub(crate) fn record(collector: &str, workload: &str, invocation: u32) -> Record
         threads: 1,
         seed: 7,
         invocation,
+        audited: false,
         status: Status::Ok,
         message: None,
         checksum: Some("000000000000002a".to_owned()),
@@ -85,7 +86,15 @@ pub(crate) fn record(collector: &str, workload: &str, invocation: u32) -> Record
             blocks: leaked.max(400_000) + 65_536,
             side_tables: 4_096,
             final_collections: 1,
+            live: Some(200_000),
+            live_peak: Some(300_000),
+            floating_mean: Some(leaked / 2 + 10_000),
+            floating_peak: Some(leaked + 20_000),
+            leaks: None,
         }),
+        memory: Some(timeline(leaked)),
+        latency: None,
+        drag: None,
         rss_peak: Some(9_000_000),
         environment: environment(),
     }
@@ -103,9 +112,22 @@ pub(crate) fn failed(collector: &str, workload: &str, invocation: u32, status: S
         hiccup_max_ns: None,
         collections: None,
         bytes: None,
+        memory: None,
         rss_peak: None,
         ..record(collector, workload, invocation)
     }
+}
+
+/// Memory that grows by what leaks, in a saw of four teeth.
+fn timeline(leaked: u64) -> Timeline {
+    let point = |n: u64| Moment {
+        at_ns: n * 2_500_000,
+        allocated: Amount { objects: n * 2_500, bytes: n * 100_000 },
+        held: 200_000 + n % 10 * 10_000 + leaked * n / 40,
+        blocks: 300_000 + leaked * n / 40,
+        live: None,
+    };
+    Timeline { points: (0..=40).map(point).collect() }
 }
 
 fn environment() -> Environment {
