@@ -56,7 +56,9 @@ pub enum Event {
     Heap {
         /// Bytes of objects allocated and not freed.
         held_bytes: u64,
-        /// Bytes of objects ever allocated.
+        /// Objects ever allocated.
+        allocated_objects: u64,
+        /// Their bytes.
         allocated_bytes: u64,
         /// Bytes of blocks and large objects in use.
         blocks_bytes: u64,

@@ -3,16 +3,15 @@
 //! Nothing is guessed: an unknown key, name, setting or parameter is a mistake, shown at its place with what was expected.
 
 mod choices;
+mod file;
 pub mod mistake;
+mod sweep;
 
 use crate::job::{Job, Limits};
-use mistake::{Mistake, Place, unknown};
+use collectors::{Collector, Reclaims, WithCollector, with_collector};
+use mistake::{Mistake, unknown};
 use serde::Deserialize;
-use std::{fs, ops::Range, path::Path};
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use std::{fs, path::Path};
 
 /// The experiments that are built into the program, by name.
 pub const EMBEDDED: &[(&str, &str)] = &[("quick", include_str!("../experiments/quick.toml"))];
@@ -38,12 +37,29 @@ pub struct Experiment {
     pub invocations: u32,
     /// Pauses shorter than this are counted and not kept, in nanoseconds.
     pub pause_floor_ns: u64,
+    /// Which runs are made under the audit besides.
+    pub audit: Audit,
     /// What a run may use at most.
     pub limits: Limits,
-    /// The collectors, each with all its settings.
+    /// Seconds after which an audited run is ended.
+    pub audit_seconds: u64,
+    /// The collectors, each with all its settings; one that is swept is listed with every combination of them.
     pub collectors: Vec<Choice>,
-    /// The workloads, each with all its parameters and its threads.
+    /// The workloads, each with all its parameters and its threads, likewise.
     pub workloads: Vec<(Choice, usize)>,
+}
+
+/// Which runs are made under the audit, which knows exactly what is dead and when it died.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Audit {
+    /// None: of no run is it known what floats.
+    None,
+    /// One of each workload, under the first collector that frees everything: what is live is the same under all.
+    #[default]
+    Workload,
+    /// One of each configuration: every kind of leak is told apart under every collector.
+    Every,
 }
 
 /// A collector or workload by name, with its settings or parameters in full.
@@ -125,214 +141,63 @@ impl Experiment {
     ///
     /// The first mistake in it, with its place.
     pub fn parse(name: &str, shown: &str, text: &str) -> Result<Self, Box<Mistake>> {
-        let reader = Reader { shown, text };
-        let file: File = toml::from_str(text).map_err(|error| reader.toml(&error))?;
-        let table = DeTable::parse(text).map_err(|error| reader.toml(&error))?;
-        reader.check_numbers(&file)?;
-        let mut collectors: Vec<Choice> = Vec::new();
-        for (index, listed) in file.collectors.iter().enumerate() {
-            let settings = nested(table.get_ref(), "collectors", index, "settings");
-            let values = choices::settings(listed.name.get_ref(), settings)
-                .map_err(|wrong| reader.wrong(listed.name.span(), wrong))?;
-            let choice = Choice { name: listed.name.get_ref().clone(), values };
-            if collectors.contains(&choice) {
-                return Err(reader.twice(&listed.name));
-            }
-            collectors.push(choice);
-        }
-        let mut workloads: Vec<(Choice, usize)> = Vec::new();
-        for (index, listed) in file.workloads.iter().enumerate() {
-            let parameters = nested(table.get_ref(), "workloads", index, "parameters");
-            let values = choices::parameters(listed.name.get_ref(), parameters)
-                .map_err(|wrong| reader.wrong(listed.name.span(), wrong))?;
-            let threads = listed.threads.as_ref().map_or(1, |threads| *threads.get_ref());
-            let choice = (Choice { name: listed.name.get_ref().clone(), values }, threads);
-            if workloads.contains(&choice) {
-                return Err(reader.twice(&listed.name));
-            }
-            workloads.push(choice);
-        }
-        Ok(Self {
-            name: name.to_owned(),
-            text: text.to_owned(),
-            question: file.question.get_ref().trim().to_owned(),
-            seed: *file.seed.get_ref(),
-            invocations: *file.invocations.get_ref(),
-            pause_floor_ns: file.pause_floor_ns.unwrap_or(DEFAULT_PAUSE_FLOOR_NS),
-            limits: Limits {
-                seconds: *file.limits.seconds.get_ref(),
-                heap_bytes: *file.limits.heap_mib.get_ref() << 20,
-            },
-            collectors,
-            workloads,
-        })
+        file::parse(name, shown, text)
     }
 
     /// Every collector on every workload.
     pub fn configurations(&self) -> Vec<Job> {
         let mut jobs = Vec::new();
-        for (workload, threads) in &self.workloads {
+        for workload in &self.workloads {
             for collector in &self.collectors {
-                jobs.push(Job {
-                    collector: collector.name.clone(),
-                    settings: collector.values.clone(),
-                    workload: workload.name.clone(),
-                    parameters: workload.values.clone(),
-                    threads: *threads,
-                    seed: self.seed,
-                    pause_floor_ns: self.pause_floor_ns,
-                    limits: self.limits,
-                });
+                jobs.push(self.job(collector, workload));
             }
         }
         jobs
     }
-}
 
-/// The file, key by key.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
-    question: Spanned<String>,
-    seed: Spanned<u64>,
-    invocations: Spanned<u32>,
-    pause_floor_ns: Option<u64>,
-    limits: LimitsTable,
-    collectors: Vec<CollectorTable>,
-    workloads: Vec<WorkloadTable>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct LimitsTable {
-    seconds: Spanned<u64>,
-    heap_mib: Spanned<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct CollectorTable {
-    name: Spanned<String>,
-    #[serde(rename = "settings")]
-    _settings: Option<toml::Table>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WorkloadTable {
-    name: Spanned<String>,
-    threads: Option<Spanned<usize>>,
-    #[serde(rename = "parameters")]
-    _parameters: Option<toml::Table>,
-}
-
-/// What is being read, for messages.
-struct Reader<'a> {
-    shown: &'a str,
-    text: &'a str,
-}
-
-impl Reader<'_> {
-    fn check_numbers(&self, file: &File) -> Result<(), Box<Mistake>> {
-        self.check(
-            &file.question,
-            |question| !question.trim().is_empty(),
-            "`question` is empty, expected what the experiment asks, in prose",
-        )?;
-        self.check(
-            &file.seed,
-            |seed| *seed <= LARGEST_SEED,
-            "`seed` is too large, expected at most 9007199254740991",
-        )?;
-        self.check(
-            &file.invocations,
-            |number| (1..=1_000).contains(number),
-            "`invocations` is out of range, expected 1 to 1000",
-        )?;
-        self.check(
-            &file.limits.seconds,
-            |seconds| (1..=3_600).contains(seconds),
-            "`seconds` is out of range, expected 1 to 3600",
-        )?;
-        self.check(
-            &file.limits.heap_mib,
-            |mib| (1..=1 << 20).contains(mib),
-            "`heap-mib` is out of range, expected 1 to 1048576",
-        )?;
-        for threads in file.workloads.iter().filter_map(|workload| workload.threads.as_ref()) {
-            self.check(
-                threads,
-                |threads| (1..=256).contains(threads),
-                "`threads` is out of range, expected 1 to 256",
-            )?;
+    /// The runs that are made under the audit.
+    pub fn audits(&self) -> Vec<Job> {
+        let limits = Limits { seconds: self.audit_seconds, ..self.limits };
+        let audited = |job: Job| Job { audited: true, limits, ..job };
+        match self.audit {
+            Audit::None => Vec::new(),
+            Audit::Workload => {
+                let auditor = self.collectors.iter().find(|choice| reclaims_everything(choice));
+                let Some(auditor) = auditor.or(self.collectors.first()) else { return Vec::new() };
+                self.workloads.iter().map(|workload| audited(self.job(auditor, workload))).collect()
+            }
+            Audit::Every => self.configurations().into_iter().map(audited).collect(),
         }
-        let missing = |what| {
-            Box::new(self.mistake(
-                None,
-                format!("no {what}, expected at least one `[[{what}]]`"),
-                None,
-            ))
-        };
-        if file.collectors.is_empty() {
-            return Err(missing("collectors"));
+    }
+
+    fn job(&self, collector: &Choice, (workload, threads): &(Choice, usize)) -> Job {
+        Job {
+            collector: collector.name.clone(),
+            settings: collector.values.clone(),
+            workload: workload.name.clone(),
+            parameters: workload.values.clone(),
+            threads: *threads,
+            seed: self.seed,
+            pause_floor_ns: self.pause_floor_ns,
+            audited: false,
+            limits: self.limits,
         }
-        if file.workloads.is_empty() {
-            return Err(missing("workloads"));
-        }
-        Ok(())
-    }
-
-    fn check<T>(
-        &self,
-        value: &Spanned<T>,
-        holds: impl Fn(&T) -> bool,
-        message: &str,
-    ) -> Result<(), Box<Mistake>> {
-        if holds(value.get_ref()) {
-            return Ok(());
-        }
-        Err(Box::new(self.mistake(Some(value.span()), message.to_owned(), None)))
-    }
-
-    fn toml(&self, error: &toml::de::Error) -> Box<Mistake> {
-        Box::new(self.mistake(error.span(), error.message().to_owned(), None))
-    }
-
-    fn wrong(&self, name: Range<usize>, wrong: choices::Wrong) -> Box<Mistake> {
-        Box::new(self.mistake(Some(wrong.span.unwrap_or(name)), wrong.message, wrong.help))
-    }
-
-    fn twice(&self, name: &Spanned<String>) -> Box<Mistake> {
-        let message = format!(
-            "`{}` is listed twice with the same values, expected each configuration once",
-            name.get_ref()
-        );
-        Box::new(self.mistake(
-            Some(name.span()),
-            message,
-            Some("raise `invocations` to run it more often".to_owned()),
-        ))
-    }
-
-    fn mistake(
-        &self,
-        span: Option<Range<usize>>,
-        message: String,
-        help: Option<String>,
-    ) -> Mistake {
-        let place = span.map(|span| Place::of(self.text, &span));
-        Mistake { experiment: self.shown.to_owned(), place, message, help }
     }
 }
 
-/// The value of `key` in the table that is at `index` of the array `list`.
-fn nested<'t, 'i>(
-    table: &'t DeTable<'i>,
-    list: &str,
-    index: usize,
-    key: &str,
-) -> Option<&'t Spanned<DeValue<'i>>> {
-    table.get(list)?.get_ref().get(index)?.get_ref().get(key)
+/// Whether the collector promises to free everything that is dead.
+fn reclaims_everything(choice: &Choice) -> bool {
+    struct Promises;
+
+    impl WithCollector for Promises {
+        type Output = bool;
+
+        fn run<C: Collector>(self) -> bool {
+            C::CAPABILITIES.reclaims == Reclaims::Everything
+        }
+    }
+
+    with_collector(&choice.name, Promises).unwrap_or_default()
 }
 
 #[cfg(test)]

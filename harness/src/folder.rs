@@ -1,8 +1,10 @@
 //! Folder of results: the runs, their pauses one by one, the experiment as it was run, the charts and the report.
 //!
 //! ```text
-//! runs.jsonl       one record a line, in the order in which they were made
+//! runs.jsonl       one record a line, in the order in which they were made; RECORDS.md says what each field means
+//! runs-2.jsonl     and so on: the next ones, so that no file is written anew that has grown large
 //! experiment.toml  the experiment as it was run
+//! selection.json   what the command cut it down to
 //! pauses/*.csv     every pause of a run that was at least as long as the floor
 //! charts/*.svg     drawn from runs.jsonl alone
 //! report.html      likewise
@@ -11,33 +13,39 @@
 //! Each file is written beside its place and then moved there, so that at any moment it is either the old one or the new
 //! one, whole.
 
-use crate::{
-    record::{Record, SCHEMA},
-    recorder::Sample,
-};
-use serde::Deserialize;
+mod read;
+
+pub use read::{Read, read, read_any};
+
+use crate::{record::Record, recorder::Sample};
 use std::{
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// The name of the file of records.
+/// The name of the first file of records.
 pub const RUNS: &str = "runs.jsonl";
+
+/// A file of records takes no more once it has so many bytes. Each record writes the last file anew, whole, so that the
+/// cost of a record does not grow with the number of them.
+const FULL_BYTES: usize = 1 << 20;
 
 /// A folder of results.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// The file of records as it stands.
-    lines: String,
+    /// The number of the last file of records, from 1.
+    number: u32,
+    /// That file as it stands. What cannot be read in it is not ours to change, so these are bytes.
+    lines: Vec<u8>,
 }
 
 /// Why something cannot be written to or read from a folder of results.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// It holds runs already.
-    #[error("`{}` holds runs already, expected a folder without\nhelp: choose another with `--out`", .0.display())]
+    #[error("`{}` holds runs already, expected a folder without\nhelp: choose another with `--out`, or continue it with `--resume`", .0.display())]
     Taken(PathBuf),
     /// It holds no runs.
     #[error("`{}` holds no `runs.jsonl`, expected the folder of an experiment\nhelp: `cyclotron run --out DIR` makes one", .0.display())]
@@ -58,15 +66,6 @@ pub enum FolderError {
     },
 }
 
-/// The records of a folder, and what could not be read.
-#[derive(Debug)]
-pub struct Read {
-    /// Those that could, in their order.
-    pub records: Vec<Record>,
-    /// A sentence for each line that could not.
-    pub skipped: Vec<String>,
-}
-
 impl Folder {
     /// Makes a folder for results, or takes one that holds no runs yet.
     ///
@@ -78,9 +77,25 @@ impl Folder {
             return Err(FolderError::Taken(path.to_owned()));
         }
         fs::create_dir_all(path).map_err(refused("make folder", path))?;
-        let folder = Self { path: path.to_owned(), lines: String::new() };
+        let folder = Self { path: path.to_owned(), number: 1, lines: Vec::new() };
         folder.write(RUNS, "")?;
         Ok(folder)
+    }
+
+    /// Takes a folder that holds runs, to add others.
+    ///
+    /// # Errors
+    ///
+    /// If it holds no file of records, or that cannot be read.
+    pub fn reopen(path: &Path) -> Result<Self, FolderError> {
+        let files = read::files(path)?;
+        let (number, file) = files.last().ok_or_else(|| FolderError::Empty(path.to_owned()))?;
+        let mut lines = fs::read(file).map_err(refused("read", file))?;
+        // A line that was cut short stays as it is, and the next record is not to be taken for its rest.
+        if lines.last().is_some_and(|last| *last != b'\n') {
+            lines.push(b'\n');
+        }
+        Ok(Self { path: path.to_owned(), number: *number, lines })
     }
 
     /// The first folder `NAME-1`, `NAME-2`, ... in `parent` that does not exist.
@@ -107,16 +122,18 @@ impl Folder {
             );
             self.write(&name, &table(samples))?;
         }
-        let before = self.lines.len();
-        let line = serde_json::to_string(record)
+        let mut line = serde_json::to_vec(record)
             .map_err(|error| refused("write", &self.path.join(RUNS))(error.into()))?;
-        self.lines.push_str(&line);
-        self.lines.push('\n');
-        let written = self.write(RUNS, &self.lines);
-        if written.is_err() {
-            self.lines.truncate(before);
+        line.push(b'\n');
+        let mut number = self.number;
+        if !self.lines.is_empty() && self.lines.len() + line.len() > FULL_BYTES {
+            number += 1;
+        } else {
+            line.splice(..0, self.lines.iter().copied());
         }
-        written
+        write_whole(&self.path.join(name_of(number)), &line)?;
+        (self.number, self.lines) = (number, line);
+        Ok(())
     }
 
     /// Writes a file of the folder, whole or not at all.
@@ -129,44 +146,9 @@ impl Folder {
     }
 }
 
-/// Reads the records of a folder. A line that is corrupt, cut short or of a newer schema is named and left out.
-///
-/// # Errors
-///
-/// If there are none, or the file cannot be read.
-pub fn read(path: &Path) -> Result<Read, FolderError> {
-    let file = path.join(RUNS);
-    if !file.exists() {
-        return Err(FolderError::Empty(path.to_owned()));
-    }
-    let bytes = fs::read(&file).map_err(refused("read", &file))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut read = Read { records: Vec::new(), skipped: Vec::new() };
-    for (line, number) in text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()) {
-        match record(line) {
-            Ok(record) => read.records.push(record),
-            Err(why) => read
-                .skipped
-                .push(format!("line {number} of `{}` is left out: {why}", file.display())),
-        }
-    }
-    if read.records.is_empty() {
-        return Err(FolderError::Nothing(path.to_owned()));
-    }
-    Ok(read)
-}
-
-fn record(line: &str) -> Result<Record, String> {
-    #[derive(Deserialize)]
-    struct Version {
-        schema: u32,
-    }
-    let version: Version =
-        serde_json::from_str(line).map_err(|error| format!("it is not a record ({error})"))?;
-    if version.schema != SCHEMA {
-        return Err(format!("its schema is {}, expected {SCHEMA}", version.schema));
-    }
-    serde_json::from_str(line).map_err(|error| format!("it is not a record ({error})"))
+/// The name of a file of records, by its number.
+fn name_of(number: u32) -> String {
+    if number == 1 { RUNS.to_owned() } else { format!("runs-{number}.jsonl") }
 }
 
 /// Writes a file beside its place, makes sure that it is on the disk, and moves it there.
@@ -174,7 +156,7 @@ fn record(line: &str) -> Result<Record, String> {
 /// # Errors
 ///
 /// If the system refuses; then the place is as it was before.
-pub fn write_whole(path: &Path, text: &str) -> Result<(), FolderError> {
+pub fn write_whole(path: &Path, text: impl AsRef<[u8]>) -> Result<(), FolderError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(refused("make folder", parent))?;
     }
@@ -183,7 +165,7 @@ pub fn write_whole(path: &Path, text: &str) -> Result<(), FolderError> {
     let beside = PathBuf::from(beside);
     let written = (|| {
         let mut file = fs::File::create(&beside)?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
+        io::Write::write_all(&mut file, text.as_ref())?;
         file.sync_all()?;
         fs::rename(&beside, path)
     })();
@@ -232,7 +214,7 @@ mod tests {
         assert_eq!(read(results.path()).unwrap().records, records);
         let left: Vec<_> =
             fs::read_dir(results.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, [RUNS]);
+        assert_eq!(left, [RUNS], "nothing else was expected to be left");
     }
 
     #[test]
@@ -242,7 +224,8 @@ mod tests {
         let error = Folder::create(folder.path()).unwrap_err().to_string();
         assert!(
             error.contains("holds runs already")
-                && error.contains("help: choose another with `--out`"),
+                && error
+                    .contains("help: choose another with `--out`, or continue it with `--resume`"),
             "{error}"
         );
         fs::create_dir(folder.path().join("quick-1")).unwrap();
@@ -250,27 +233,50 @@ mod tests {
     }
 
     #[test]
-    fn corrupt_cut_and_newer_records_are_named_and_left_out() {
+    fn files_of_records_are_read_in_their_order_and_none_grows_without_end() {
         let folder = tempfile::tempdir().unwrap();
         let mut results = Folder::create(folder.path()).unwrap();
-        results.add(&synthetic::records()[0], &[]).unwrap();
-        let whole = fs::read_to_string(folder.path().join(RUNS)).unwrap();
-        let newer = whole.replace("\"schema\":2", "\"schema\":3");
-        fs::write(
-            folder.path().join(RUNS),
-            format!("{whole}{newer}not JSON\n{}", &whole[..whole.len() / 2]),
-        )
-        .unwrap();
-        let read = read(folder.path()).unwrap();
-        assert_eq!(read.records.len(), 1);
-        assert_eq!(read.skipped.len(), 3);
-        assert!(
-            read.skipped[0].contains("line 2")
-                && read.skipped[0].ends_with("its schema is 3, expected 2"),
-            "{:?}",
-            read.skipped
-        );
-        assert!(read.skipped[1].contains("line 3") && read.skipped[2].contains("line 4"));
+        let mut records = Vec::new();
+        for position in 1..=200 {
+            let mut record = synthetic::record("refcount", "rings", 1);
+            record.order.position = position;
+            record.message = Some("a long message ".repeat(1_500));
+            results.add(&record, &[]).unwrap();
+            records.push(record);
+            if position == 110 {
+                results = Folder::reopen(folder.path()).unwrap();
+            }
+        }
+        let sizes: Vec<u64> = (1..=results.number)
+            .map(|number| fs::metadata(folder.path().join(name_of(number))).unwrap().len())
+            .collect();
+        assert!(sizes.len() > 3 && sizes.iter().all(|size| *size <= 1 << 20), "{sizes:?}");
+        assert_eq!(read(folder.path()).unwrap().records, records);
+    }
+
+    #[test]
+    fn a_record_too_large_for_a_file_has_one_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut results = Folder::create(folder.path()).unwrap();
+        let mut record = synthetic::record("refcount", "rings", 1);
+        record.message = Some("x".repeat(FULL_BYTES));
+        for _ in 0..2 {
+            results.add(&record, &[]).unwrap();
+        }
+        assert_eq!((results.number, read(folder.path()).unwrap().records.len()), (2, 2));
+    }
+
+    #[test]
+    fn what_was_cut_short_is_kept_and_what_is_added_stands_on_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        Folder::create(folder.path()).unwrap();
+        let cut = b"{\"schema\":2,\xff";
+        fs::write(folder.path().join(RUNS), cut).unwrap();
+        let record = synthetic::record("refcount", "rings", 1);
+        Folder::reopen(folder.path()).unwrap().add(&record, &[]).unwrap();
+        let after = fs::read(folder.path().join(RUNS)).unwrap();
+        assert!(after.starts_with(cut) && after[cut.len()] == b'\n');
+        assert_eq!(read(folder.path()).unwrap().records, [record]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Job: one configuration, as it is told to the process that runs it, and that process's answer.
 
 use crate::{
-    record::{Bytes, Pauses, Status},
+    record::{Bytes, Latency, Pauses, Status, Timeline},
     recorder::{Generation, Sample, Stops},
 };
+use collectors::audit::Drag;
 use serde::{Deserialize, Serialize};
 
 /// One collector on one workload.
@@ -23,6 +24,8 @@ pub struct Job {
     pub seed: u64,
     /// Pauses shorter than this are counted and not kept, in nanoseconds.
     pub pause_floor_ns: u64,
+    /// Whether the collector runs under the audit.
+    pub audited: bool,
     /// What the run may use at most.
     pub limits: Limits,
 }
@@ -34,6 +37,8 @@ pub struct Limits {
     pub seconds: u64,
     /// Bytes that its heap may hold from the system.
     pub heap_bytes: u64,
+    /// Bytes that its process may hold in RAM, side tables and all that is not heap included.
+    pub process_bytes: u64,
 }
 
 /// What a run's process says at its end, whether the workload ended well or ran out of memory.
@@ -51,16 +56,22 @@ pub struct Answer {
     pub cpu_ns: u64,
     /// Allocations and stores to slots.
     pub operations: Option<u64>,
-    /// Pauses in that time.
-    pub pauses: Pauses,
-    /// Times to stop.
-    pub time_to_stop: Stops,
-    /// How late an idle thread woke at worst.
-    pub hiccup_max_ns: u64,
-    /// Collections in that time, of each generation.
-    pub collections: Vec<Generation>,
+    /// Pauses in that time; only of a timed run.
+    pub pauses: Option<Pauses>,
+    /// Times to stop; only of a timed run.
+    pub time_to_stop: Option<Stops>,
+    /// How late an idle thread woke at worst; only of a timed run.
+    pub hiccup_max_ns: Option<u64>,
+    /// Collections in that time, of each generation; only of a timed run.
+    pub collections: Option<Vec<Generation>>,
     /// What became of the memory.
     pub bytes: Bytes,
+    /// Memory over time.
+    pub memory: Timeline,
+    /// Latencies, of a workload that serves requests.
+    pub latency: Option<Latency>,
+    /// How long dead objects stayed; only of an audited run.
+    pub drag: Option<Vec<Drag>>,
     /// The most memory that the process held, in bytes.
     pub rss_peak: Option<u64>,
     /// Pauses one by one.

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod process;
 
 pub mod clock;
+pub mod floating;
 pub mod hiccup;
 pub mod histogram;
 pub mod measure;

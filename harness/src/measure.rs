@@ -3,18 +3,22 @@
 //! Timed is the workload alone: its preparation, which is the same under every collector, and its threads until they have
 //! been joined and the last root dropped.
 //! Then full collections follow until one finds nothing more; what is held after that is leaked.
+//!
+//! An audited job is run likewise, but not timed: what is asked of it is what was dead, and when.
 
 use crate::{
     clock::process_cpu_ns,
     hiccup::Watcher,
     input::{self, InputError},
     job::{Answer, Job},
-    record::{Bytes, Pauses, Status},
-    recorder::Recorder,
+    record::{Bytes, Moment, Pauses, Status, Timeline},
+    recorder::{Panics, Recorder},
 };
-use collectors::{Collector, Heap, Options, Reclaims, Statistics, WithCollector, with_collector};
+use collectors::{
+    Collector, Heap, Options, OutOfMemory, Reclaims, Statistics, WithCollector, with_collector,
+};
 use std::{fs, sync::Arc};
-use workloads::{Expected, WithWorkload, Workload, with_workload};
+use workloads::{Expected, Outcome, WithWorkload, Workload, with_workload};
 
 /// Final collections after which a collector that still finds something is taken never to end.
 const FINAL_COLLECTIONS: u32 = 20;
@@ -77,29 +81,23 @@ impl<C: Collector> WithWorkload for OnWorkload<'_, C> {
     fn run<W: Workload>(self) -> Self::Output {
         let mut parameters: W::Parameters = values(W::NAME, &self.job.parameters)?;
         input::supply::<W>(&mut parameters)?;
-        run::<C, W>(self.job, self.settings, &parameters)
+        timed::<C, W>(self.job, self.settings, &parameters)
     }
 }
 
-fn run<C: Collector, W: Workload>(
+fn timed<C: Collector, W: Workload>(
     job: &Job,
     settings: C::Settings,
     parameters: &W::Parameters,
 ) -> Result<Answer, JobError> {
     let recorder = Arc::new(Recorder::new(job.pause_floor_ns));
-    let options = Options {
-        limit: job.limits.heap_bytes,
-        observer: Some(recorder.clone()),
-        ..Options::default()
-    };
-    let heap = Heap::<C>::new(settings, options)
-        .map_err(|error| JobError::Values { name: C::NAME, message: error.to_string() })?;
+    let heap = heap::<C>(job, settings, &recorder)?;
 
     let watcher = Watcher::start();
     let clock = recorder.clock();
     let (wall, cpu) = (clock.now(), process_cpu_ns());
     let outcome = W::run(&heap, parameters, job.threads, job.seed);
-    let (wall_ns, cpu_ns) = (clock.now() - wall, process_cpu_ns() - cpu);
+    let (end, cpu_ns) = (clock.now(), process_cpu_ns() - cpu);
     let hiccup = watcher.finish();
 
     // Asking for statistics makes the collector report what it has only counted so far.
@@ -111,31 +109,74 @@ fn run<C: Collector, W: Workload>(
     let expected = W::expect(parameters, job.threads, job.seed);
     let leak_expected = leak_expected::<C>(&at_end, &expected);
     let bytes = bytes(&at_end, &heap.statistics(), leak_expected, final_collections);
-    let (status, message) = match &outcome {
+    let (status, message) = verdict(&outcome, &expected, &recording.panics);
+    let outcome = outcome.ok();
+    Ok(Answer {
+        status,
+        message,
+        checksum: outcome.map(checksum),
+        wall_ns: end - wall,
+        cpu_ns: cpu_ns.saturating_sub(hiccup.cpu_ns),
+        operations: outcome.map(|outcome| outcome.operations),
+        pauses: Some(Pauses::of(&recording, job.pause_floor_ns)),
+        time_to_stop: Some(recording.stops),
+        hiccup_max_ns: Some(hiccup.max_ns),
+        collections: Some(recording.generations.into_values().collect()),
+        bytes,
+        memory: complete(recording.memory, &at_end, end),
+        latency: None,
+        drag: None,
+        rss_peak,
+        samples: recording.samples,
+    })
+}
+
+fn heap<C: Collector>(
+    job: &Job,
+    settings: C::Settings,
+    recorder: &Arc<Recorder>,
+) -> Result<Heap<C>, JobError> {
+    let options = Options {
+        limit: job.limits.heap_bytes,
+        observer: Some(recorder.clone()),
+        ..Options::default()
+    };
+    Heap::new(settings, options)
+        .map_err(|error| JobError::Values { name: C::NAME, message: error.to_string() })
+}
+
+/// How the workload ended, and what is to be said of it.
+fn verdict(
+    outcome: &Result<Outcome, OutOfMemory>,
+    expected: &Expected,
+    panics: &Panics,
+) -> (Status, Option<String>) {
+    match outcome {
         Err(error) => (Status::OutOfMemory, Some(error.to_string())),
         Ok(outcome) if outcome.checksum != expected.checksum => {
             let message =
                 format!("read back {:016x}, expected {:016x}", outcome.checksum, expected.checksum);
             (Status::WrongChecksum, Some(message))
         }
-        Ok(_) => (Status::Ok, None),
-    };
-    let outcome = outcome.ok();
-    Ok(Answer {
-        status,
-        message,
-        checksum: outcome.as_ref().map(|outcome| format!("{:016x}", outcome.checksum)),
-        wall_ns,
-        cpu_ns: cpu_ns.saturating_sub(hiccup.cpu_ns),
-        operations: outcome.as_ref().map(|outcome| outcome.operations),
-        pauses: Pauses::of(&recording, job.pause_floor_ns),
-        time_to_stop: recording.stops,
-        hiccup_max_ns: hiccup.max_ns,
-        collections: recording.generations.into_values().collect(),
-        bytes,
-        rss_peak,
-        samples: recording.samples,
-    })
+        Ok(_) => (Status::Ok, panics.describe()),
+    }
+}
+
+fn checksum(outcome: Outcome) -> String {
+    format!("{:016x}", outcome.checksum)
+}
+
+/// The samples of a run, from nothing at its beginning to what was held at its end.
+fn complete(mut memory: Timeline, at_end: &Statistics, at_ns: u64) -> Timeline {
+    memory.points.insert(0, Moment::default());
+    memory.points.push(Moment {
+        at_ns,
+        allocated: at_end.allocated,
+        held: at_end.held().bytes,
+        blocks: at_end.blocks,
+        live: None,
+    });
+    memory
 }
 
 /// Collects until nothing more is found; says how often that took.

@@ -208,7 +208,10 @@ pub struct Timeline {
 pub const TIMELINE_POINTS: usize = 512;
 
 /// What was held at one moment; an audited run, whose time says nothing, also knows what was live.
+///
+/// In a record it is a list of its numbers in this order, of which the last two are missing if what was live is not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u64>", into = "Vec<u64>")]
 pub struct Moment {
     /// Nanoseconds since the run began.
     pub at_ns: u64,
@@ -231,6 +234,31 @@ pub struct Latency {
     pub simple: Histogram,
     /// The longest from the intended start, exactly.
     pub max_ns: u64,
+}
+
+impl From<Moment> for Vec<u64> {
+    fn from(moment: Moment) -> Self {
+        let Moment { at_ns, allocated, held, blocks, live } = moment;
+        let mut numbers = vec![at_ns, allocated.objects, allocated.bytes, held, blocks];
+        numbers.extend(live.into_iter().flat_map(|live| [live.objects, live.bytes]));
+        numbers
+    }
+}
+
+impl TryFrom<Vec<u64>> for Moment {
+    type Error = String;
+
+    fn try_from(numbers: Vec<u64>) -> Result<Self, String> {
+        let (&[at_ns, objects, bytes, held, blocks], live) = numbers
+            .split_first_chunk()
+            .ok_or_else(|| format!("a moment of {} numbers, expected 5 or 7", numbers.len()))?;
+        let live = match *live {
+            [] => None,
+            [objects, bytes] => Some(Amount { objects, bytes }),
+            _ => return Err(format!("a moment of {} numbers, expected 5 or 7", numbers.len())),
+        };
+        Ok(Self { at_ns, allocated: Amount { objects, bytes }, held, blocks, live })
+    }
 }
 
 impl Pauses {
@@ -286,5 +314,19 @@ mod tests {
         let pauses = Pauses::of(&recording, 10_000);
         assert_eq!((pauses.p50_ns, pauses.p99_ns), (Some(1_000_001), Some(1_000_001)));
         assert_eq!(Pauses::of(&Recording::default(), 10_000).p50_ns, None);
+    }
+
+    #[test]
+    fn a_moment_is_a_list_of_numbers() {
+        let amount = Amount { objects: 2, bytes: 80 };
+        let held = Moment { at_ns: 7, allocated: amount, held: 60, blocks: 65_536, live: None };
+        let audited = Moment { live: Some(Amount { objects: 1, bytes: 40 }), ..held };
+        for (moment, text) in [(held, "[7,2,80,60,65536]"), (audited, "[7,2,80,60,65536,1,40]")] {
+            assert_eq!(serde_json::to_string(&moment).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Moment>(text).unwrap(), moment);
+        }
+        let error = serde_json::from_str::<Moment>("[7,2,80,60]").unwrap_err().to_string();
+        assert!(error.starts_with("a moment of 4 numbers, expected 5 or 7"), "{error}");
+        assert!(serde_json::from_str::<Moment>("[7,2,80,60,65536,1]").is_err());
     }
 }

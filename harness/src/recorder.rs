@@ -12,16 +12,20 @@
 //! have run all the time; one that was taken off its core for longer shows as a reading that is too old. The CPU time
 //! of a long pause is thus off by at most that interval, and that of a shorter one is its wall time, an upper bound.
 
+mod trace;
+
 use crate::{
     clock::{Clock, thread_cpu_ns},
     histogram::Histogram,
+    record::{Moment, Timeline},
 };
-use collectors::{Cause, Event, Observer};
+use collectors::{Amount, Cause, Event, Observer};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
+use trace::Trace;
 
 /// How old a reading of the CPU clock may be before a pause begins: reading it costs less than 1 % of this.
 pub const CPU_CLOCK_EVERY_NS: u64 = 100_000;
@@ -64,6 +68,19 @@ pub struct Recording {
     pub stops: Stops,
     /// Collections of each generation, youngest first.
     pub generations: BTreeMap<u8, Generation>,
+    /// What was held, from the first sample to the last.
+    pub memory: Timeline,
+    /// Finalizers that panicked.
+    pub panics: Panics,
+}
+
+/// Finalizers that panicked. Their panics were caught, and the program went on.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Panics {
+    /// How many.
+    pub count: u64,
+    /// The class of the first one's object, and its message.
+    pub first: Option<(String, String)>,
 }
 
 /// One pause.
@@ -137,9 +154,13 @@ impl Recorder {
     /// Takes what has been seen so far, over all mutators; what follows is seen afresh.
     pub fn take(&self) -> Recording {
         let mut all = Recording::default();
+        let mut traces = Vec::new();
         for lane in self.lanes.iter().filter_map(OnceLock::get) {
-            all.merge(std::mem::take(&mut lock(lane).seen));
+            let mut lane = lock(lane);
+            all.merge(std::mem::take(&mut lane.seen));
+            traces.push(std::mem::take(&mut lane.trace));
         }
+        all.memory = Trace::join(traces.into_iter());
         all.samples.sort_by_key(|sample| (sample.start_ns, sample.mutator));
         all
     }
@@ -161,8 +182,17 @@ impl Observer for Recorder {
             }
             Event::TimeToStop { requested: true } => lane.stop_requested = Some(now),
             Event::TimeToStop { requested: false } => lane.stopped(now),
-            Event::Collection { generation, examined, freed, .. } => {
-                lane.collected(generation, examined, freed)
+            Event::Collection { generation, examined, freed, freed_bytes, .. } => {
+                lane.collected(generation, examined, freed);
+                lane.sink(now, freed_bytes);
+            }
+            Event::Heap { held_bytes, allocated_objects, allocated_bytes, blocks_bytes } => {
+                let allocated = Amount { objects: allocated_objects, bytes: allocated_bytes };
+                let (held, blocks) = (held_bytes, blocks_bytes);
+                lane.sample(Moment { at_ns: now, allocated, held, blocks, live: None });
+            }
+            Event::FinalizerPanicked { class, message } => {
+                lane.seen.panics.merge(Panics { count: 1, first: Some((class, message)) });
             }
             _ => {}
         }
@@ -177,6 +207,9 @@ struct Lane {
     cpu: Option<Reading>,
     stop_requested: Option<u64>,
     seen: Recording,
+    /// The last sample of the heap that this mutator made.
+    sampled: Option<Moment>,
+    trace: Trace,
 }
 
 /// A pause that has begun.
@@ -270,6 +303,19 @@ impl Lane {
             open.generation = open.generation.max(Some(generation));
         }
     }
+
+    fn sample(&mut self, moment: Moment) {
+        self.sampled = Some(moment);
+        self.trace.add(moment);
+    }
+
+    /// A heap is sampled when a collection begins, so what it leaves behind follows from what it freed.
+    fn sink(&mut self, now: u64, freed: u64) {
+        if let Some(before) = self.sampled {
+            let held = before.held.saturating_sub(freed);
+            self.sample(Moment { at_ns: now, held, ..before });
+        }
+    }
 }
 
 impl Recording {
@@ -301,6 +347,24 @@ impl Recording {
             self.generations.entry(number).or_default().merge(generation);
         }
         self.stops.merge(other.stops);
+        self.panics.merge(other.panics);
+    }
+}
+
+impl Panics {
+    /// What is to be said of them, if there were any.
+    pub fn describe(&self) -> Option<String> {
+        let (class, message) = self.first.as_ref()?;
+        let panicked = if self.count == 1 { "a finalizer" } else { "finalizers" };
+        Some(format!(
+            "{panicked} panicked ({} in all), first that of `{class}`: {message}",
+            self.count
+        ))
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.first = self.first.take().or(other.first);
     }
 }
 

@@ -249,9 +249,11 @@ fn record(
         Ending::Answered(answer) => {
             let Answer { status, message, checksum, wall_ns, cpu_ns, operations, rss_peak, .. } =
                 *answer;
-            let (pauses, time_to_stop) = (Some(answer.pauses), Some(answer.time_to_stop));
-            let (collections, bytes) = (Some(answer.collections), Some(answer.bytes));
-            let hiccup_max_ns = Some(answer.hiccup_max_ns);
+            let (pauses, time_to_stop) = (answer.pauses, answer.time_to_stop);
+            let (collections, bytes) = (answer.collections, Some(answer.bytes));
+            let hiccup_max_ns = answer.hiccup_max_ns;
+            let memory = Some(answer.memory);
+            let (latency, drag) = (answer.latency, answer.drag);
             record = Record {
                 status,
                 message,
@@ -263,6 +265,7 @@ fn record(
                 ..record
             };
             record = Record { pauses, time_to_stop, collections, bytes, hiccup_max_ns, ..record };
+            record = Record { memory, latency, drag, ..record };
             Some((record, answer.samples))
         }
     }

@@ -176,10 +176,11 @@ impl<H: Header> Core<H> {
         // Relaxed: a statistic.
         self.peak_held.fetch_max(held_bytes, Relaxed);
         if let Some(observer) = &self.observer {
+            let Amount { objects: allocated_objects, bytes: allocated_bytes } = allocated;
             let blocks_bytes = self.space.in_use();
             observer.event(
                 mutator,
-                Event::Heap { held_bytes, allocated_bytes: allocated.bytes, blocks_bytes },
+                Event::Heap { held_bytes, allocated_objects, allocated_bytes, blocks_bytes },
             );
         }
     }

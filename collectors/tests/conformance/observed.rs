@@ -97,7 +97,7 @@ laws! {
         let mut samples = 0;
         let mut last = 0;
         for (_, event) in record.take() {
-            if let Event::Heap { held_bytes, allocated_bytes, blocks_bytes } = event {
+            if let Event::Heap { held_bytes, allocated_bytes, blocks_bytes, .. } = event {
                 assert!(held_bytes <= allocated_bytes && held_bytes <= blocks_bytes);
                 assert!(last <= allocated_bytes && allocated_bytes <= statistics.allocated.bytes);
                 last = allocated_bytes;

@@ -19,7 +19,8 @@ pub(super) struct Wrong {
     pub(super) help: Option<String>,
 }
 
-type Given<'t, 'i> = Option<&'t Spanned<DeValue<'i>>>;
+/// The table of settings or parameters, if there is one.
+pub(super) type Given<'t, 'i> = Option<&'t Spanned<DeValue<'i>>>;
 
 /// All settings of the collector of that name: those given, and the defaults of the others.
 pub(super) fn settings(name: &str, given: Given<'_, '_>) -> Result<serde_json::Value, Wrong> {
@@ -125,7 +126,8 @@ fn keys<'t>(value: &'t Spanned<DeValue<'_>>) -> impl Iterator<Item = (&'t str, R
     table(value).map(|(key, _)| (key.get_ref().as_ref(), key.span()))
 }
 
-fn table<'t, 'i>(
+/// Keys and values of a table.
+pub(super) fn table<'t, 'i>(
     value: &'t Spanned<DeValue<'i>>,
 ) -> impl Iterator<Item = (&'t Spanned<toml::de::DeString<'i>>, &'t Spanned<DeValue<'i>>)> {
     value.get_ref().as_table().into_iter().flat_map(|table| table.iter())

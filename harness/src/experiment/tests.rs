@@ -41,6 +41,8 @@ fn defaults_are_written_out() {
     let experiment = Experiment::parse("x", "x.toml", GOOD).unwrap();
     assert_eq!(experiment.pause_floor_ns, 10_000);
     assert_eq!(experiment.limits.heap_bytes, 64 << 20);
+    assert_eq!(experiment.limits.process_bytes, (2 * 64 + 1_024) << 20);
+    assert_eq!((experiment.audit, experiment.audit_seconds), (Audit::Workload, 50));
     assert!(
         experiment.workloads[0]
             .0
@@ -54,7 +56,7 @@ fn defaults_are_written_out() {
 #[test]
 fn an_unknown_key_is_shown_at_its_place() {
     let expected = "cannot read experiment `x.toml`: mistake at line 3, column 1\n  |\n3 | invocation = 2\n  | ^^^^^^^^^^\n\
-                    unknown field `invocation`, expected one of `question`, `seed`, `invocations`, `pause-floor-ns`, `limits`, `collectors`, `workloads`";
+                    unknown field `invocation`, expected one of `question`, `seed`, `invocations`, `pause-floor-ns`, `audit`, `limits`, `collectors`, `workloads`";
     assert_eq!(mistake("invocations", "invocation"), expected);
 }
 
@@ -105,6 +107,12 @@ fn numbers_out_of_range_are_shown_at_their_place() {
         mistake("\"friends\"", "\"friends\"\nthreads = 999")
             .ends_with("`threads` is out of range, expected 1 to 256")
     );
+    for (key, range) in [("audit-seconds", "1 to 3600"), ("process-mib", "1 to 1048576")] {
+        assert!(
+            mistake("seconds = 5", &format!("seconds = 5\n{key} = 0"))
+                .ends_with(&format!("`{key}` is out of range, expected {range}"))
+        );
+    }
     assert!(mistake("seed = 1", "seed = 9007199254740993").contains("`seed` is too large"));
     assert!(mistake("\"Which?\"", "\" \"").contains("`question` is empty"));
 }
@@ -134,4 +142,138 @@ fn an_experiment_that_does_not_exist_is_told_with_those_that_do() {
     );
     let told = format!("{:#}", anyhow::Error::new(Experiment::find("no/such.toml").unwrap_err()));
     assert!(told.starts_with("cannot read experiment `no/such.toml`: No such file"), "{told}");
+}
+
+/// The experiment with lists of values in place of one collector and one workload.
+fn swept(collectors: &str, workloads: &str) -> Result<Experiment, String> {
+    let text = GOOD
+        .replace("\"leak\"", &format!("\"generational\"\n{collectors}"))
+        .replace("\"friends\"", &format!("\"friends\"\n{workloads}"));
+    Experiment::parse("x", "x.toml", &text).map_err(|mistake| mistake.to_string())
+}
+
+#[test]
+fn a_sweep_is_every_combination_beside_the_values_that_are_given() {
+    let experiment = swept(
+        "sweep = { thresholds = [[100, 10, 10], [200, 10, 10], [500, 10, 10]] }",
+        "parameters = { words = 3 }\nsweep = { pairs = [10, 20], threads = [1, 2], cyclic-percent = [0] }",
+    )
+    .unwrap();
+    let thresholds: Vec<_> = experiment
+        .collectors
+        .iter()
+        .map(|choice| choice.values["thresholds"][0].as_u64().unwrap())
+        .collect();
+    assert_eq!(thresholds, [100, 200, 500]);
+    let workloads: Vec<_> = experiment
+        .workloads
+        .iter()
+        .map(|(choice, threads)| (choice.values["pairs"].as_u64().unwrap(), *threads))
+        .collect();
+    assert_eq!(workloads, [(10, 1), (10, 2), (20, 1), (20, 2)]);
+    for (choice, _) in &experiment.workloads {
+        assert_eq!(
+            (&choice.values["words"], &choice.values["cyclic-percent"]),
+            (&3.into(), &0.into())
+        );
+    }
+    assert_eq!(experiment.configurations().len(), 12);
+}
+
+#[test]
+fn mistakes_in_a_sweep_are_shown_at_their_place() {
+    let collector = |sweep: &str| swept(sweep, "").unwrap_err();
+    let workload = |sweep: &str| swept("", sweep).unwrap_err();
+    let told = collector("sweep = { treshold = [1] }");
+    assert!(told.contains("11 | sweep = { treshold = [1] }\n   |           ^^^^^^^^\nunknown setting of `generational` `treshold`, expected `thresholds`\nhelp: did you mean `thresholds`?"), "{told}");
+    let told = collector("[collectors.sweep]\nthresholds = [[700, 10, 10], [700, 10]]");
+    assert!(told.contains("12 | thresholds = [[700, 10, 10], [700, 10]]\n   |                              ^^^^^^^^^\ninvalid length 2"), "{told}");
+    let told = workload("sweep = { pairs = [] }");
+    assert!(told.ends_with("sweep = { pairs = [] }\n   |                   ^^\n`pairs` is empty, expected at least one value"), "{told}");
+    let told = workload("sweep = { pairs = 7 }");
+    assert!(
+        told.ends_with("^\n`pairs` is one value, expected a list of values to sweep"),
+        "{told}"
+    );
+    let told = workload("sweep = 7");
+    assert!(told.contains("| sweep = 7\n") && told.contains("         ^\ninvalid type"), "{told}");
+    let told = workload("sweep = { pairs = [5, \"six\"] }");
+    assert!(told.contains("                       ^^^^^\ninvalid type: string \"six\""), "{told}");
+    let told = workload("sweep = { pairs = [5, 0, 7] }");
+    assert!(
+        told.ends_with(
+            "                       ^\nparameter `pairs` is `0`, expected 1 to 1000000000"
+        ),
+        "{told}"
+    );
+    let told = workload("sweep = { threads = [1, 2, 0] }");
+    assert!(
+        told.ends_with(
+            "                            ^\n`threads` is out of range, expected 1 to 256"
+        ),
+        "{told}"
+    );
+    let told = workload("sweep = { threads = [1, \"two\"] }");
+    assert!(
+        told.contains("                         ^^^^^\ninvalid type: string \"two\""),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_is_swept_is_given_nowhere_else_and_no_value_twice() {
+    let told = swept("", "parameters = { pairs = 5 }\nsweep = { pairs = [6] }").unwrap_err();
+    assert!(
+        told.ends_with(
+            "          ^^^^^\n`pairs` is in `parameters` too, expected it in one of the two"
+        ),
+        "{told}"
+    );
+    let told = swept("", "threads = 2\nsweep = { threads = [1] }").unwrap_err();
+    assert!(
+        told.ends_with("| threads = 2\n   |           ^\n`threads` is in `sweep` too, expected it in one of the two"),
+        "{told}"
+    );
+    let told = swept("", "sweep = { pairs = [5, 6, 5] }").unwrap_err();
+    assert!(
+        told.contains(
+            "                          ^\n`friends` is listed twice with the same values"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn more_configurations_than_anybody_would_wait_for_are_a_mistake() {
+    let list = (1..=101).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let told = swept("", &format!("sweep = {{ pairs = [{list}], words = [{list}] }}")).unwrap_err();
+    assert!(told.ends_with("10201 configurations, expected at most 10000"), "{told}");
+}
+
+#[test]
+fn the_audit_is_of_each_workload_or_of_each_configuration() {
+    let audits = |audit: &str, collectors: &str| {
+        let text = GOOD
+            .replace("invocations", &format!("audit = \"{audit}\"\ninvocations"))
+            .replace("[[collectors]]\nname = \"leak\"", collectors)
+            .replace("\"friends\"", "\"friends\"\nsweep = { threads = [1, 2] }");
+        let audits = Experiment::parse("x", "x.toml", &text).map(|experiment| experiment.audits());
+        audits.map_err(|mistake| mistake.to_string())
+    };
+    let all = "[[collectors]]\nname = \"leak\"\n[[collectors]]\nname = \"mark-sweep\"\n[[collectors]]\nname = \"tuned\"";
+    let told = |audits: &[Job]| {
+        audits.iter().map(|job| (job.collector.clone(), job.threads)).collect::<Vec<_>>()
+    };
+    let of_workloads = audits("workload", all).unwrap();
+    assert_eq!(told(&of_workloads), [("mark-sweep".to_owned(), 1), ("mark-sweep".to_owned(), 2)]);
+    assert!(of_workloads.iter().all(|job| job.audited && job.limits.seconds == 50));
+    let leaky = "[[collectors]]\nname = \"refcount\"\n[[collectors]]\nname = \"leak\"";
+    assert_eq!(told(&audits("workload", leaky).unwrap())[0].0, "refcount");
+    assert_eq!(audits("every", all).unwrap().len(), 6);
+    assert_eq!(audits("none", all).unwrap(), []);
+    let told = audits("all", all).unwrap_err();
+    assert!(
+        told.contains("unknown variant `all`, expected one of `none`, `workload`, `every`"),
+        "{told}"
+    );
 }

@@ -17,7 +17,8 @@ fn ending_of(script: &str, is_interrupted: impl Fn() -> bool) -> Ending {
         threads: 1,
         seed: 1,
         pause_floor_ns: 10_000,
-        limits: crate::job::Limits { seconds: 1, heap_bytes: 1 << 20 },
+        audited: false,
+        limits: crate::job::Limits { seconds: 1, heap_bytes: 1 << 20, process_bytes: 64 << 20 },
     };
     run(&program, &job, is_interrupted).unwrap()
 }

@@ -93,3 +93,53 @@ fn lanes_of_all_threads_are_merged_in_the_order_of_time() {
     assert_eq!(seen.histogram.count(), 400);
     assert_eq!(seen.unclocked[&Cause::SlowAllocation], 5);
 }
+
+fn heap(held: u64, allocated: u64) -> Event {
+    let (held_bytes, allocated_bytes) = (held, allocated);
+    Event::Heap {
+        held_bytes,
+        allocated_objects: allocated / 40,
+        allocated_bytes,
+        blocks_bytes: held,
+    }
+}
+
+#[test]
+fn what_a_collection_leaves_is_known_from_the_sample_before_it() {
+    let recorder = Recorder::new(0);
+    recorder.event(0, heap(100_000, 4_000_000));
+    let event = Event::Collection {
+        generation: 0,
+        examined: 9,
+        freed: 5,
+        survived: 4,
+        freed_bytes: 70_000,
+    };
+    recorder.event(0, event);
+    let points = recorder.take().memory.points;
+    let seen: Vec<_> = points.iter().map(|point| (point.allocated.bytes, point.held)).collect();
+    assert_eq!(seen, [(4_000_000, 100_000), (4_000_000, 30_000)]);
+    assert!(points[0].at_ns <= points[1].at_ns && points[0].allocated.objects == 100_000);
+}
+
+#[test]
+fn samples_of_all_threads_are_one_timeline() {
+    let recorder = Recorder::new(0);
+    for n in 0..1_000 {
+        recorder.event(n as usize % 3, heap(50_000, n * 65_536));
+    }
+    let points = recorder.take().memory.points;
+    assert!(points.len() > 200 && points.is_sorted_by_key(|point| point.allocated.bytes));
+    assert!(recorder.take().memory.points.is_empty(), "what was taken was expected to be gone");
+}
+
+#[test]
+fn panics_of_finalizers_are_counted_and_the_first_is_kept() {
+    let recorder = Recorder::new(0);
+    for message in ["one", "two"] {
+        let (class, message) = ("Person".to_owned(), message.to_owned());
+        recorder.event(4, Event::FinalizerPanicked { class, message });
+    }
+    let panics = recorder.take().panics;
+    assert_eq!((panics.count, panics.first), (2, Some(("Person".to_owned(), "one".to_owned()))));
+}
