@@ -14,7 +14,7 @@ use crate::{
 };
 use collectors::{Collector, Heap, Options, Reclaims, Statistics, WithCollector, with_collector};
 use std::{fs, sync::Arc};
-use workloads::{Expected, WithWorkload, Workload, with_workload};
+use workloads::{Expected, VirtualTime, WithWorkload, Workload, with_workload};
 
 /// Final collections after which a collector that still finds something is taken never to end.
 const FINAL_COLLECTIONS: u32 = 20;
@@ -98,7 +98,7 @@ fn run<C: Collector, W: Workload>(
     let watcher = Watcher::start();
     let clock = recorder.clock();
     let (wall, cpu) = (clock.now(), process_cpu_ns());
-    let outcome = W::run(&heap, parameters, job.threads, job.seed);
+    let outcome = W::run(&heap, parameters, job.threads, job.seed, &VirtualTime::default());
     let (wall_ns, cpu_ns) = (clock.now() - wall, process_cpu_ns() - cpu);
     let hiccup = watcher.finish();
 
