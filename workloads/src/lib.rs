@@ -20,6 +20,7 @@ pub use registry::WithWorkload;
 pub use stage::{Stage, VirtualTime};
 pub use workload::Workload;
 
+mod chains;
 mod choices;
 mod faults;
 mod input;
@@ -37,7 +38,9 @@ pub mod binary_trees;
 pub mod friends;
 pub mod gcbench;
 pub mod growing_live;
+pub mod hand_off;
 pub mod heap_graph;
+pub mod hot_object;
 pub mod rings;
 
 workloads![
@@ -47,4 +50,6 @@ workloads![
     gcbench::GcBench,
     growing_live::GrowingLive,
     heap_graph::HeapGraph,
+    hand_off::HandOff,
+    hot_object::HotObject,
 ];
