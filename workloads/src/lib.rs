@@ -22,6 +22,7 @@ pub use workload::Workload;
 
 mod chains;
 mod choices;
+mod distributions;
 mod faults;
 mod input;
 mod memory;
@@ -41,6 +42,7 @@ pub mod growing_live;
 pub mod hand_off;
 pub mod heap_graph;
 pub mod hot_object;
+pub mod requests;
 pub mod rings;
 
 workloads![
@@ -52,4 +54,5 @@ workloads![
     heap_graph::HeapGraph,
     hand_off::HandOff,
     hot_object::HotObject,
+    requests::Requests,
 ];
