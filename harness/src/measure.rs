@@ -18,7 +18,7 @@ use collectors::{
     Collector, Heap, Options, OutOfMemory, Reclaims, Statistics, WithCollector, with_collector,
 };
 use std::{fs, sync::Arc};
-use workloads::{Expected, Outcome, WithWorkload, Workload, with_workload};
+use workloads::{Expected, Outcome, VirtualTime, WithWorkload, Workload, with_workload};
 
 /// Final collections after which a collector that still finds something is taken never to end.
 const FINAL_COLLECTIONS: u32 = 20;
@@ -96,7 +96,7 @@ fn timed<C: Collector, W: Workload>(
     let watcher = Watcher::start();
     let clock = recorder.clock();
     let (wall, cpu) = (clock.now(), process_cpu_ns());
-    let outcome = W::run(&heap, parameters, job.threads, job.seed);
+    let outcome = W::run(&heap, parameters, job.threads, job.seed, &VirtualTime::default());
     let (end, cpu_ns) = (clock.now(), process_cpu_ns() - cpu);
     let hiccup = watcher.finish();
 
