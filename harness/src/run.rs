@@ -60,6 +60,13 @@ pub struct UsageError {
     help: Option<String>,
 }
 
+impl UsageError {
+    /// What is wrong, and what to do if that is known.
+    pub fn new(message: String, help: Option<String>) -> Self {
+        Self { message, help }
+    }
+}
+
 impl Run {
     /// Runs the experiment.
     ///
