@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use self::parts::{Found, Parts};
 use crate::{
     Choices, Expected, InputFile, Memory, Parameter, ParameterError, Program, Workload,
-    parameter::within,
+    memory::STRETCH, parameter::within,
 };
 
 /// The workload `heap-graph`.
@@ -229,9 +229,6 @@ fn build<'m, C: Collector>(
     }
     Ok(entries)
 }
-
-/// Objects handled between two safepoints where nothing is allocated: some tens of microseconds.
-const STRETCH: usize = 256;
 
 /// Makes one object, its slots null.
 fn make<'m, C: Collector>(

@@ -36,12 +36,16 @@ mod workload;
 mod registry;
 
 pub mod binary_trees;
+pub mod dead_cycle_drip;
+pub mod doubly_linked;
 pub mod friends;
 pub mod gcbench;
 pub mod growing_live;
 pub mod hand_off;
 pub mod heap_graph;
 pub mod hot_object;
+pub mod ladder;
+pub mod long_list;
 pub mod requests;
 pub mod rings;
 
@@ -55,4 +59,8 @@ workloads![
     hand_off::HandOff,
     hot_object::HotObject,
     requests::Requests,
+    long_list::LongList,
+    ladder::Ladder,
+    dead_cycle_drip::DeadCycleDrip,
+    doubly_linked::DoublyLinked,
 ];

@@ -8,6 +8,9 @@ use collectors::OutOfMemory;
 
 use crate::Choices;
 
+/// Objects handled between two safepoints where nothing is allocated: some tens of microseconds.
+pub(crate) const STRETCH: usize = 256;
+
 /// Makes objects, links them, and sums what it reads of them.
 pub trait Memory {
     /// What an object is to look like.
