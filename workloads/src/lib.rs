@@ -45,7 +45,11 @@ pub mod hand_off;
 pub mod heap_graph;
 pub mod hot_object;
 pub mod ladder;
+pub mod lifetimes;
 pub mod long_list;
+pub mod lru_cache;
+pub mod phases;
+pub mod random_graph;
 pub mod requests;
 pub mod rings;
 
@@ -63,4 +67,8 @@ workloads![
     ladder::Ladder,
     dead_cycle_drip::DeadCycleDrip,
     doubly_linked::DoublyLinked,
+    lru_cache::LruCache,
+    random_graph::RandomGraph,
+    lifetimes::Lifetimes,
+    phases::Phases,
 ];
