@@ -45,7 +45,7 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { live: 200_000, steps: 2_000_000, drip: 20, cycle_size: 4, kept: 1000, words: 2 }
+        Self { live: 200_000, steps: 1_000_000, drip: 20, cycle_size: 4, kept: 1000, words: 2 }
     }
 }
 
@@ -69,7 +69,7 @@ impl Workload for DeadCycleDrip {
         },
         Parameter {
             name: "steps",
-            default: "2000000",
+            default: "1000000",
             unit: "objects",
             range: "1 to 1000000000",
             meaning: "short-lived nodes made by each thread",

@@ -44,7 +44,7 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { lists: 4000, length: 100, kept: 50, walks: 2, edit_percent: 20, words: 2 }
+        Self { lists: 10_000, length: 100, kept: 50, walks: 2, edit_percent: 20, words: 2 }
     }
 }
 
@@ -61,7 +61,7 @@ impl Workload for DoublyLinked {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter {
             name: "lists",
-            default: "4000",
+            default: "10000",
             unit: "lists",
             range: "1 to 1000000000",
             meaning: "lists made by each thread",

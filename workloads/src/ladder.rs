@@ -40,7 +40,7 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { ladders: 500, rungs: 1000, cycle_size: 2, words: 2 }
+        Self { ladders: 1000, rungs: 1000, cycle_size: 2, words: 2 }
     }
 }
 
@@ -51,7 +51,7 @@ impl Workload for Ladder {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter {
             name: "ladders",
-            default: "500",
+            default: "1000",
             unit: "ladders",
             range: "1 to 1000000000",
             meaning: "ladders made by each thread, one after the other",

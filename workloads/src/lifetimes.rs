@@ -57,10 +57,10 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             allocations: 2_000_000,
-            median: 500,
+            median: 1000,
             spread_percent: 150,
-            tail_percent: 5,
-            tail_minimum: 20_000,
+            tail_percent: 10,
+            tail_minimum: 100_000,
             tail_index_percent: 110,
             cyclic_percent: 30,
             fan_out: 3,
@@ -90,7 +90,7 @@ impl Workload for Lifetimes {
         },
         Parameter {
             name: "median",
-            default: "500",
+            default: "1000",
             unit: "allocations",
             range: "1 to 1000000000",
             meaning: "median of the log-normal lifetimes",
@@ -104,14 +104,14 @@ impl Workload for Lifetimes {
         },
         Parameter {
             name: "tail-percent",
-            default: "5",
+            default: "10",
             unit: "%",
             range: "0 to 100",
             meaning: "clusters whose lifetime is of a Pareto distribution instead",
         },
         Parameter {
             name: "tail-minimum",
-            default: "20000",
+            default: "100000",
             unit: "allocations",
             range: "1 to 1000000000",
             meaning: "smallest lifetime of the Pareto distribution",
@@ -358,9 +358,9 @@ mod tests {
         let mut choices = Choices::new(3, 0);
         let lifetimes: Vec<u64> = (0..100_000).map(|_| parameters.lifetime(&mut choices)).collect();
         let above = |bound| lifetimes.iter().filter(|&&lifetime| lifetime > bound).count();
-        // 5 % are of the tail, and of these 0.1^1.1 = 7.9 % are ten times the smallest.
-        assert!((4700..5300).contains(&above(19_999)), "{}", above(19_999));
-        assert!((340..460).contains(&above(200_000)), "{}", above(200_000));
-        assert_eq!(lifetimes.iter().min(), Some(&500));
+        // 10 % are of the tail, and of these 0.1^1.1 = 7.9 % are more than ten times the smallest.
+        assert!((9600..10_400).contains(&above(99_999)), "{}", above(99_999));
+        assert!((730..860).contains(&above(1_000_000)), "{}", above(1_000_000));
+        assert!((999..=1000).contains(lifetimes.iter().min().unwrap()));
     }
 }

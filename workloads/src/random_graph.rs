@@ -38,7 +38,7 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { nodes: 20_000, degree: 4, changes: 300_000, leave_percent: 20, words: 2 }
+        Self { nodes: 20_000, degree: 4, changes: 800_000, leave_percent: 20, words: 2 }
     }
 }
 
@@ -69,7 +69,7 @@ impl Workload for RandomGraph {
         },
         Parameter {
             name: "changes",
-            default: "300000",
+            default: "800000",
             unit: "changes",
             range: "1 to 1000000000",
             meaning: "changes made by each thread",
