@@ -52,6 +52,10 @@ pub enum Captured {
     SyntaxTrees,
     /// A server with an event loop, sessions, documents, caches and mail.
     Service,
+    /// An editor with the trees of some documents, listeners and what can be undone.
+    Documents,
+    /// An application of plugins: classes made at run time, closures, weak registries, waiting tasks.
+    Plugins,
 }
 
 impl Default for Parameters {
@@ -79,7 +83,7 @@ impl Workload for HeapGraph {
             name: "graph",
             default: "service",
             unit: "name",
-            range: "syntax-trees, service",
+            range: "syntax-trees, service, documents, plugins",
             meaning: "the captured graph that is rebuilt",
         },
         Parameter {
@@ -198,6 +202,8 @@ impl Captured {
         match self {
             Self::SyntaxTrees => include_bytes!("../graphs/syntax-trees.graph"),
             Self::Service => include_bytes!("../graphs/service.graph"),
+            Self::Documents => include_bytes!("../graphs/documents.graph"),
+            Self::Plugins => include_bytes!("../graphs/plugins.graph"),
         }
     }
 }
