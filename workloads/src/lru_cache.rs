@@ -297,3 +297,35 @@ fn examine<M: Memory>(memory: &mut M, entry: &M::Root) {
         memory.follow(&value, ENTRY);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_used_for_the_longest_time_is_evicted() {
+        let parameters = Parameters { keys: 5, capacity: 3, ..Parameters::default() };
+        PlainMemory::play(Choices::new(1, 0), |memory| {
+            let classes = Classes::new(memory, &parameters);
+            let mut cache = Cache::new(memory, &classes, &parameters)?;
+            let asked = [0, 1, 2, 0, 3, 0, 4, 4];
+            let held = asked.map(|key| {
+                cache.request(memory, key).unwrap();
+                let is_held = |key: &usize| cache.directory.get(*key).is_some();
+                (0..5).filter(is_held).collect::<Vec<_>>()
+            });
+            let expected: [&[usize]; 8] = [
+                &[0],
+                &[0, 1],
+                &[0, 1, 2],
+                &[0, 1, 2],
+                &[0, 2, 3],
+                &[0, 2, 3],
+                &[0, 3, 4],
+                &[0, 3, 4],
+            ];
+            assert_eq!(held.each_ref().map(Vec::as_slice), expected);
+            Ok(())
+        });
+    }
+}

@@ -211,3 +211,43 @@ fn read<M: Memory>(memory: &mut M, node: &M::Root) {
         memory.follow(node, slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_knows_another_is_known_by_it_until_one_has_left() {
+        let parameters = Parameters { nodes: 50, ..Parameters::default() };
+        PlainMemory::play(Choices::new(1, 0), |memory| {
+            let classes = Classes::new(memory, &parameters);
+            let table = memory.alloc_with(&classes.table, parameters.nodes)?;
+            for place in 0..table.slots() {
+                let node = memory.alloc(&classes.node)?;
+                memory.set(&table, place, Some(&node));
+            }
+            let nodes: Vec<_> = (0..table.slots()).filter_map(|place| table.get(place)).collect();
+            for _ in 0..20 {
+                nodes.iter().for_each(|node| introduce(memory, &table, node));
+            }
+            let others = |node: &crate::PlainRoot| {
+                (0..node.slots()).filter_map(|slot| node.get(slot)).collect::<Vec<_>>()
+            };
+            let mut known = 0;
+            for node in &nodes {
+                for other in others(node) {
+                    let times = |one, other: &crate::PlainRoot| {
+                        others(one).iter().filter(|known| known.same(other)).count()
+                    };
+                    assert_eq!(times(node, &other), times(&other, node));
+                    assert!(!node.same(&other), "a node knows itself");
+                    known += 1;
+                }
+            }
+            assert!(known > 80, "only {known} slots are taken");
+            nodes.iter().for_each(|node| (0..4).for_each(|slot| part(memory, node, slot)));
+            assert!(nodes.iter().all(|node| others(node).is_empty()));
+            Ok(())
+        });
+    }
+}
