@@ -21,6 +21,9 @@ pub trait Memory {
     /// A class of objects that have so many slots and words.
     fn class(&mut self, name: &str, slots: u32, words: u32) -> Self::Class;
 
+    /// The same for objects that cannot be part of a cycle.
+    fn acyclic_class(&mut self, name: &str, slots: u32, words: u32) -> Self::Class;
+
     /// What this thread draws from.
     fn choices(&mut self) -> &mut Choices;
 

@@ -84,6 +84,10 @@ impl Memory for PlainMemory {
         PlainClass { slots, words }
     }
 
+    fn acyclic_class(&mut self, name: &str, slots: u32, words: u32) -> PlainClass {
+        self.class(name, slots, words)
+    }
+
     fn choices(&mut self) -> &mut Choices {
         &mut self.choices
     }
