@@ -30,6 +30,10 @@ pub trait Collector: Send + Sync + Sized + 'static {
     /// The side tables that it uses. Default: none.
     const SIDE_TABLES: SideTables = SideTables::None;
 
+    /// Whether what it frees waits in quarantine for an audit. Default: no.
+    #[doc(hidden)]
+    const IS_AUDITED: bool = false;
+
     /// Its settings.
     type Settings: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// What it keeps in every object.
@@ -46,6 +50,12 @@ pub trait Collector: Send + Sync + Sized + 'static {
 
     /// Its side of a mutator that has just taken `seat`.
     fn attach(self: &Arc<Self>, seat: Seat<Self::Header>) -> Self::Local;
+
+    /// Learns the name of class `number`. Default: does not care.
+    #[doc(hidden)]
+    fn name_class(&self, number: u32, name: &str) {
+        let _ = (number, name);
+    }
 
     /// Tests every invariant on every object, with the world stopped.
     ///

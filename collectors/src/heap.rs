@@ -6,6 +6,7 @@ pub(crate) mod core;
 pub(crate) mod layout;
 pub(crate) mod memory;
 pub(crate) mod object;
+pub(crate) mod quarantine;
 pub(crate) mod seat;
 pub(crate) mod share;
 pub(crate) mod shared;

@@ -13,6 +13,7 @@ use crate::{
     hiccup::Watcher,
     input::{self, InputError},
     job::{Answer, Job},
+    pacer::Pacer,
     process::memory::rss_peak,
     record::{Bytes, Moment, Pauses, Status, Timeline},
     recorder::{Panics, Recorder},
@@ -102,8 +103,9 @@ fn timed<C: Collector, W: Workload>(
 
     let watcher = Watcher::start();
     let clock = recorder.clock();
+    let pacer = Pacer::new(clock, job.threads);
     let (wall, cpu) = (clock.now(), process_cpu_ns());
-    let outcome = W::run(&heap, parameters, job.threads, job.seed);
+    let outcome = W::run(&heap, parameters, job.threads, job.seed, &pacer);
     let (end, cpu_ns) = (clock.now(), process_cpu_ns() - cpu);
     let hiccup = watcher.finish();
 
@@ -131,7 +133,7 @@ fn timed<C: Collector, W: Workload>(
         collections: Some(recording.generations.into_values().collect()),
         bytes,
         memory: complete(recording.memory, &at_end, end),
-        latency: None,
+        latency: pacer.finish(),
         drag: None,
         rss_peak,
         samples: recording.samples,

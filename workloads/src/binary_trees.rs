@@ -5,16 +5,16 @@
 //! doubles the run time of programs like this one. A stretch tree grows the heap first, a long-lived tree stays until
 //! the end, and between them many trees of each depth are made from the bottom up, read and dropped.
 
-use collectors::{Class, Collector, Heap, Layout, OutOfMemory, Root};
+use collectors::{Class, Collector, OutOfMemory, Root};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Parameter, ParameterError, Program, Workload, parameter::within,
+    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, parameter::within,
     program::sum_of_words,
 };
 
 /// The slots of a node that hold its children.
-const CHILDREN: [usize; 2] = [0, 1];
+pub(crate) const CHILDREN: [usize; 2] = [0, 1];
 
 /// The smallest depth of the short-lived trees, as in the Benchmarks Game.
 const SHALLOWEST: u32 = 4;
@@ -67,8 +67,11 @@ impl Workload for BinaryTrees {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Parameters) -> Class<C> {
-        heap.class(Layout::new("Tree").slots(2).words(parameters.words))
+    fn prepare<C: Collector>(
+        program: &mut Program<'_, C>,
+        parameters: &Parameters,
+    ) -> Result<Class<C>, OutOfMemory> {
+        Ok(program.class("Tree", 2, parameters.words))
     }
 
     fn play<C: Collector>(
@@ -109,7 +112,7 @@ fn short_lived(deepest: u32) -> impl Iterator<Item = (u32, u64)> {
 }
 
 /// Makes a tree from the bottom up. Recursion is no deeper than the tree, which is no deeper than its parameter.
-fn grow<'m, C: Collector>(
+pub(crate) fn grow<'m, C: Collector>(
     program: &mut Program<'m, C>,
     tree: &Class<C>,
     depth: u32,
@@ -126,7 +129,7 @@ fn grow<'m, C: Collector>(
 }
 
 /// Reads every node of a tree.
-fn read<'m, C: Collector>(program: &mut Program<'m, C>, node: &Root<'m, C>) {
+pub(crate) fn read<'m, C: Collector>(program: &mut Program<'m, C>, node: &Root<'m, C>) {
     program.read(node);
     for child in CHILDREN {
         if let Some(child) = node.get(child) {

@@ -20,6 +20,14 @@ impl Choices {
         Self(generator)
     }
 
+    /// The stream that all threads of a run have in common, from its beginning.
+    pub fn common(&self) -> Self {
+        let mut generator = ChaCha8Rng::from_seed(self.0.get_seed());
+        // No thread has this index.
+        generator.set_stream(u64::MAX);
+        Self(generator)
+    }
+
     /// Any word: what an object is to hold.
     pub fn word(&mut self) -> u64 {
         self.0.next_u64()
@@ -34,6 +42,11 @@ impl Choices {
     /// True in `percent` of 100 cases.
     pub fn percent(&mut self, percent: u32) -> bool {
         self.below(100) < percent as usize
+    }
+
+    /// A number above 0 and at most 1, in steps of 2^-53.
+    pub fn unit(&mut self) -> f64 {
+        ((self.word() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
     /// Puts `items` in a random order (Fisher and Yates).
@@ -60,6 +73,15 @@ mod tests {
     #[test]
     fn threads_have_streams_of_their_own() {
         assert_ne!(Choices::new(7, 0).word(), Choices::new(7, 1).word());
+    }
+
+    #[test]
+    fn threads_have_one_stream_in_common() {
+        let mut thread = Choices::new(7, 3);
+        let own = thread.word();
+        let [first, second] = [thread.common().word(), Choices::new(7, 0).common().word()];
+        assert_eq!(first, second);
+        assert_ne!(first, own);
     }
 
     #[test]

@@ -5,11 +5,11 @@
 //! the pairs is one-sided, so that a collector has to tell the two kinds apart. Everything dies as young as it can: this
 //! is the best case of a generational collector and the plainest case of what counting leaks.
 
-use collectors::{Class, Collector, Heap, Layout, OutOfMemory};
+use collectors::{Class, Collector, OutOfMemory};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Parameter, ParameterError, Program, Workload, parameter::within,
+    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, parameter::within,
     program::sum_of_words,
 };
 
@@ -74,8 +74,11 @@ impl Workload for Friends {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Parameters) -> Class<C> {
-        heap.class(Layout::new("Person").slots(1).words(parameters.words))
+    fn prepare<C: Collector>(
+        program: &mut Program<'_, C>,
+        parameters: &Parameters,
+    ) -> Result<Class<C>, OutOfMemory> {
+        Ok(program.class("Person", 1, parameters.words))
     }
 
     fn play<C: Collector>(

@@ -6,11 +6,11 @@
 //! live graph, which makes a young collection meet old objects. This is where thresholds, the 25 % rule and its
 //! alternatives differ, and where incremental collectors have been caught collecting too little.
 
-use collectors::{Class, Collector, Heap, Layout, OutOfMemory, Root};
+use collectors::{Class, Collector, OutOfMemory, Root};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Parameter, ParameterError, Program, Workload, parameter::within,
+    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, parameter::within,
     program::sum_of_words,
 };
 
@@ -107,12 +107,15 @@ impl Workload for GrowingLive {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Parameters) -> Setup<C> {
-        Setup {
-            node: heap.class(Layout::new("Node").slots(2).words(parameters.words)),
-            table: heap.class(Layout::new("Table")),
-            segment: heap.class(Layout::new("Segment")),
-        }
+    fn prepare<C: Collector>(
+        program: &mut Program<'_, C>,
+        parameters: &Parameters,
+    ) -> Result<Setup<C>, OutOfMemory> {
+        Ok(Setup {
+            node: program.class("Node", 2, parameters.words),
+            table: program.class("Table", 0, 0),
+            segment: program.class("Segment", 0, 0),
+        })
     }
 
     fn play<C: Collector>(

@@ -16,13 +16,14 @@ mod counting;
 mod graph;
 mod parts;
 
-use collectors::{Class, Collector, Heap, Layout, OutOfMemory, Root};
+use collectors::{Class, Collector, Layout, OutOfMemory, Root};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use self::parts::{Found, Parts};
 use crate::{
-    Choices, Expected, InputFile, Parameter, ParameterError, Program, Workload, parameter::within,
+    Choices, Expected, InputFile, Memory, Parameter, ParameterError, Program, Workload,
+    parameter::within,
 };
 
 /// The workload `heap-graph`.
@@ -123,7 +124,11 @@ impl Workload for HeapGraph {
         Err(ParameterError { name: "file", value: file.path().to_string(), expected })
     }
 
-    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Parameters) -> Setup<C> {
+    fn prepare<C: Collector>(
+        program: &mut Program<'_, C>,
+        parameters: &Parameters,
+    ) -> Result<Setup<C>, OutOfMemory> {
+        let heap = program.heap();
         let graph = parameters.load();
         let parts = Parts::new(&graph, parameters.part_size);
         let mut known = BTreeMap::new();
@@ -139,7 +144,7 @@ impl Workload for HeapGraph {
             })
         });
         let class_of = class_of.collect();
-        Setup { graph, parts, classes, class_of, table: heap.class(Layout::new("Table")) }
+        Ok(Setup { graph, parts, classes, class_of, table: program.class("Table", 0, 0) })
     }
 
     fn play<C: Collector>(

@@ -1,7 +1,7 @@
 //! Workloads: programs to try ways of managing memory on, each generic over the collector.
 //!
-//! This crate must never know a collector by name, a clock, the file system at run time (what a workload reads is
-//! embedded, or handed to it by the harness) or anything global. What a workload does is determined by its parameters,
+//! This crate must never know a collector by name, a clock (time is told by a [`Stage`]), the file system at run time
+//! (what a workload reads is embedded, or handed to it by the harness) or anything global. What a workload does is determined by its parameters,
 //! its seed and its number of threads, and it proves what it did by a checksum of data words read back through the heap.
 //!
 //! To add a workload: write a file with a type that implements [`Workload`], and add the type to the list below. It is
@@ -11,32 +11,48 @@
 
 pub use choices::Choices;
 pub use input::InputFile;
+pub use memory::{Memory, Reference};
 pub use outcome::{Expected, Objects, Outcome};
 pub use parameter::{Parameter, ParameterError};
+pub use plain_memory::{PlainClass, PlainMemory, PlainRoot};
 pub use program::Program;
 pub use registry::WithWorkload;
+pub use stage::{Stage, VirtualTime};
 pub use workload::Workload;
 
+mod chains;
 mod choices;
+mod distributions;
 mod faults;
 mod input;
+mod memory;
 mod outcome;
 mod parameter;
+mod plain_memory;
 mod program;
+mod stage;
 mod workload;
 #[macro_use]
 mod registry;
 
 pub mod binary_trees;
 pub mod friends;
+pub mod gcbench;
 pub mod growing_live;
+pub mod hand_off;
 pub mod heap_graph;
+pub mod hot_object;
+pub mod requests;
 pub mod rings;
 
 workloads![
     friends::Friends,
     rings::Rings,
     binary_trees::BinaryTrees,
+    gcbench::GcBench,
     growing_live::GrowingLive,
     heap_graph::HeapGraph,
+    hand_off::HandOff,
+    hot_object::HotObject,
+    requests::Requests,
 ];

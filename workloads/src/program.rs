@@ -1,88 +1,182 @@
 //! A running program: one thread's way to the heap, which counts what it does and sums what it reads.
 
-use collectors::{Class, Collector, Mutator, OutOfMemory, Root};
+use collectors::{Class, Collector, Heap, Layout, Mutator, OutOfMemory, Root, Shared};
 
-use crate::{Choices, Outcome, faults::Faults};
+use crate::{Choices, Memory, Outcome, Reference, Stage, faults::Faults};
 
 /// The difference between neighbouring words of an object: odd and irregular, so that no two words of a heap are
 /// alike but by chance.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// One thread of a workload. Reading slots needs nothing of it: that is [`Root::get`].
+/// What the threads of a run have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'r> {
+    pub(crate) threads: usize,
+    pub(crate) seed: u64,
+    pub(crate) stage: &'r dyn Stage,
+    pub(crate) faults: &'r Faults,
+}
+
+/// One thread of a workload, or its preparation. Reading slots needs nothing of it: that is [`Root::get`].
 pub struct Program<'m, C: Collector> {
     mutator: &'m Mutator<C>,
+    run: Run<'m>,
+    thread: usize,
     /// What this thread draws from.
     pub choices: Choices,
     checksum: u64,
     operations: u64,
-    faults: Faults,
 }
 
 impl<'m, C: Collector> Program<'m, C> {
-    pub(crate) fn new(mutator: &'m Mutator<C>, choices: Choices, faults: Faults) -> Self {
-        Self { mutator, choices, checksum: 0, operations: 0, faults }
+    /// The thread with index `thread`.
+    pub(crate) fn new(mutator: &'m Mutator<C>, run: Run<'m>, thread: usize) -> Self {
+        let choices = Choices::new(run.seed, thread);
+        Self { mutator, run, thread, choices, checksum: 0, operations: 0 }
+    }
+
+    /// What goes before the threads, and draws from what they have in common.
+    pub(crate) fn preparation(mutator: &'m Mutator<C>, run: Run<'m>) -> Self {
+        let mut program = Self::new(mutator, run, 0);
+        program.choices = program.choices.common();
+        program
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
         Outcome { checksum: self.checksum, operations: self.operations }
     }
 
-    /// Makes an object and draws its words.
-    pub fn alloc(&mut self, class: &Class<C>) -> Result<Root<'m, C>, OutOfMemory> {
-        self.alloc_with(class, 0)
+    /// The heap that it runs on.
+    pub fn heap(&self) -> &'m Heap<C> {
+        self.mutator.heap()
     }
 
-    /// Makes an object with slots beyond those of its class and draws its words.
-    pub fn alloc_with(&mut self, class: &Class<C>, slots: u32) -> Result<Root<'m, C>, OutOfMemory> {
+    /// The index of this thread.
+    pub fn thread(&self) -> usize {
+        self.thread
+    }
+
+    /// How many threads the run has.
+    pub fn threads(&self) -> usize {
+        self.run.threads
+    }
+
+    /// A root for what another thread has shared.
+    pub fn adopt(&self, shared: &Shared<C>) -> Root<'m, C> {
+        self.mutator.adopt(shared)
+    }
+
+    /// Runs `wait` while this thread counts as stopped.
+    pub fn blocked<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
+        self.mutator.blocked(wait)
+    }
+
+    /// Nanoseconds since some moment before the run.
+    pub fn now_ns(&self) -> u64 {
+        self.run.stage.now_ns()
+    }
+
+    /// Waits for a moment, if it is not yet over.
+    pub fn wait_until(&self, due_ns: u64) {
+        if self.now_ns() >= due_ns {
+            return self.safepoint();
+        }
+        let stage = self.run.stage;
+        self.blocked(|| stage.wait_until(due_ns));
+    }
+
+    /// Tells that a request has been served now.
+    pub fn completed(&self, intended_ns: u64, began_ns: u64) {
+        self.run.stage.completed(self.thread, intended_ns, began_ns, self.now_ns());
+    }
+
+    /// Writes the first words of an object, from one word drawn.
+    fn write(&mut self, object: &Root<'m, C>, words: usize) {
+        let mut value = self.choices.word();
+        for index in 0..words {
+            object.set_word(index, self.run.faults.on_word(value));
+            value = value.wrapping_add(STEP);
+        }
+    }
+}
+
+impl<'m, C: Collector> Memory for Program<'m, C> {
+    type Class = Class<C>;
+    type Root = Root<'m, C>;
+
+    fn class(&mut self, name: &str, slots: u32, words: u32) -> Class<C> {
+        self.heap().class(Layout::new(name).slots(slots).words(words))
+    }
+
+    fn choices(&mut self) -> &mut Choices {
+        &mut self.choices
+    }
+
+    fn alloc_with(&mut self, class: &Class<C>, slots: u32) -> Result<Root<'m, C>, OutOfMemory> {
         let object = self.mutator.alloc_with(class, slots)?;
         self.operations += 1;
-        if object.words() > 0 {
-            self.write(&object);
+        let words = object.words();
+        if words > 0 {
+            self.write(&object, words);
         }
         Ok(object)
     }
 
-    /// Writes every word of an object, from one word drawn.
-    fn write(&mut self, object: &Root<'m, C>) {
-        let mut value = self.choices.word();
-        for index in 0..object.words() {
-            object.set_word(index, self.faults.on_word(value));
-            value = value.wrapping_add(STEP);
-        }
-    }
-
-    /// Stores a reference.
-    pub fn set(&mut self, object: &Root<'m, C>, slot: usize, value: Option<&Root<'m, C>>) {
+    fn alloc_keyed(&mut self, class: &Class<C>, key: u64) -> Result<Root<'m, C>, OutOfMemory> {
+        let object = self.mutator.alloc(class)?;
         self.operations += 1;
-        object.set(slot, self.faults.on_edge(value));
+        assert!(object.words() >= 2, "a word is drawn beside the key");
+        let last = object.words() - 1;
+        self.write(&object, last);
+        object.set_word(last, self.run.faults.on_word(key));
+        Ok(object)
     }
 
-    /// Stores a reference and returns the one that was there.
-    pub fn swap(
+    fn set(&mut self, object: &Root<'m, C>, slot: usize, value: Option<&Root<'m, C>>) {
+        self.operations += 1;
+        object.set(slot, self.run.faults.on_edge(value));
+    }
+
+    fn swap(
         &mut self,
         object: &Root<'m, C>,
         slot: usize,
         value: Option<&Root<'m, C>>,
     ) -> Option<Root<'m, C>> {
         self.operations += 1;
-        object.swap(slot, self.faults.on_edge(value))
+        object.swap(slot, self.run.faults.on_edge(value))
     }
 
-    /// Adds every word of an object to the checksum.
-    pub fn read(&mut self, object: &Root<'m, C>) {
+    fn read(&mut self, object: &Root<'m, C>) {
         for index in 0..object.words() {
             self.checksum = self.checksum.wrapping_add(object.word(index));
         }
     }
 
-    /// Adds the first word of an object to the checksum: proof that an edge leads where it should.
-    pub fn glance(&mut self, object: &Root<'m, C>) {
+    fn glance(&mut self, object: &Root<'m, C>) {
         self.checksum = self.checksum.wrapping_add(object.word(0));
     }
 
-    /// Answers a stop. Allocation does that too, so only long stretches without it need to.
-    pub fn safepoint(&self) {
+    fn safepoint(&self) {
         self.mutator.safepoint();
+    }
+}
+
+impl<C: Collector> Reference for Root<'_, C> {
+    fn get(&self, slot: usize) -> Option<Self> {
+        Root::get(self, slot)
+    }
+
+    fn slots(&self) -> usize {
+        Root::slots(self)
+    }
+
+    fn key(&self) -> u64 {
+        self.word(self.words() - 1)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        Root::same(self, other)
     }
 }
 

@@ -5,16 +5,15 @@
 //! Each ring is kept until a number of others have been made, so with large batches rings die old. The lists are what
 //! counting handles at once, by a cascade of releases as long as the list.
 
-use collectors::{Class, Collector, Heap, Layout, OutOfMemory, Root};
+use collectors::{Class, Collector, OutOfMemory};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Parameter, ParameterError, Program, Workload, parameter::within,
+    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload,
+    chains::{self, Shape},
+    parameter::within,
     program::sum_of_words,
 };
-
-/// The slot of a node that holds the next one.
-const NEXT: usize = 0;
 
 /// The workload `rings`.
 pub struct Rings;
@@ -45,15 +44,6 @@ impl Default for Parameters {
 pub struct Setup<C: Collector> {
     node: Class<C>,
     batch: Class<C>,
-}
-
-/// What a chain of nodes is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// The last node leads to the first.
-    Ring,
-    /// The last node leads nowhere.
-    List,
 }
 
 impl Workload for Rings {
@@ -109,11 +99,14 @@ impl Workload for Rings {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Parameters) -> Setup<C> {
-        Setup {
-            node: heap.class(Layout::new("Node").slots(1).words(parameters.words)),
-            batch: heap.class(Layout::new("Batch")),
-        }
+    fn prepare<C: Collector>(
+        program: &mut Program<'_, C>,
+        parameters: &Parameters,
+    ) -> Result<Setup<C>, OutOfMemory> {
+        Ok(Setup {
+            node: program.class("Node", 1, parameters.words),
+            batch: program.class("Batch", 0, 0),
+        })
     }
 
     fn play<C: Collector>(
@@ -124,14 +117,15 @@ impl Workload for Rings {
         let batch = program.alloc_with(&setup.batch, parameters.kept)?;
         for made in 0..parameters.rings {
             let place = (made % u64::from(parameters.kept)) as usize;
-            let head = chain(program, &setup.node, parameters)?;
+            let shape = Shape::choose(&mut program.choices, parameters.cyclic_percent);
+            let head = chains::make(program, &setup.node, shape, parameters.ring_size)?;
             if let Some(oldest) = program.swap(&batch, place, Some(&head)) {
-                walk(program, &oldest, parameters.ring_size);
+                chains::read(program, &oldest, parameters.ring_size);
             }
         }
         for place in 0..parameters.kept as usize {
             if let Some(head) = batch.get(place) {
-                walk(program, &head, parameters.ring_size);
+                chains::read(program, &head, parameters.ring_size);
             }
         }
         Ok(())
@@ -141,7 +135,7 @@ impl Workload for Rings {
         let words = u64::from(parameters.words);
         let mut expected = Expected::default();
         for _ in 0..parameters.rings {
-            let shape = Shape::choose(&mut choices, parameters);
+            let shape = Shape::choose(&mut choices, parameters.cyclic_percent);
             for position in 0..parameters.ring_size {
                 let value = choices.word();
                 expected.checksum = expected.checksum.wrapping_add(sum_of_words(value, words));
@@ -154,45 +148,5 @@ impl Workload for Rings {
             }
         }
         expected
-    }
-}
-
-impl Shape {
-    fn choose(choices: &mut Choices, parameters: &Parameters) -> Self {
-        if choices.percent(parameters.cyclic_percent) { Self::Ring } else { Self::List }
-    }
-}
-
-/// Makes a ring or a list and returns its first node.
-fn chain<'m, C: Collector>(
-    program: &mut Program<'m, C>,
-    node: &Class<C>,
-    parameters: &Parameters,
-) -> Result<Root<'m, C>, OutOfMemory> {
-    let shape = Shape::choose(&mut program.choices, parameters);
-    let head = program.alloc(node)?;
-    let mut last = head.clone();
-    for _ in 1..parameters.ring_size {
-        let next = program.alloc(node)?;
-        program.set(&last, NEXT, Some(&next));
-        last = next;
-    }
-    if shape == Shape::Ring {
-        program.set(&last, NEXT, Some(&head));
-    }
-    Ok(head)
-}
-
-/// Reads every node once, and the first of a ring again when the ring closes.
-fn walk<'m, C: Collector>(program: &mut Program<'m, C>, head: &Root<'m, C>, size: u32) {
-    let mut node = head.clone();
-    for _ in 1..size {
-        program.read(&node);
-        let Some(next) = node.get(NEXT) else { return };
-        node = next;
-    }
-    program.read(&node);
-    if let Some(first) = node.get(NEXT) {
-        program.glance(&first);
     }
 }

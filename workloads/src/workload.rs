@@ -5,13 +5,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
 use crate::{
-    Choices, Expected, InputFile, Outcome, Parameter, ParameterError, Program, faults::Faults,
+    Choices, Expected, InputFile, Outcome, Parameter, ParameterError, Program, Stage,
+    faults::Faults, program::Run,
 };
 
 /// A program to try collectors on.
 ///
-/// An author writes what one thread does, twice: with the heap in [`play`](Self::play) and without it in
-/// [`predict`](Self::predict). Both are given the same [`Choices`] and have to draw from them in the same order.
+/// An author writes what one thread does with the heap in [`play`](Self::play), and what that must come to without it in
+/// [`predict`](Self::predict): by arithmetic, or by the same steps on [`PlainMemory`](crate::PlainMemory). Both are given
+/// the same [`Choices`] and have to draw from them in the same order.
 pub trait Workload: Sized {
     /// The name used in experiment files, records and charts.
     const NAME: &'static str;
@@ -22,7 +24,7 @@ pub trait Workload: Sized {
 
     /// The parameters as experiment files give them: strict, and complete by their defaults.
     type Parameters: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
-    /// What is made once for all threads: classes, and what follows from the parameters alone.
+    /// What is made once for all threads: classes, what they share, and what follows from the parameters alone.
     type Setup<C: Collector>: Sync;
 
     /// The files that the parameters name. Whoever runs the workload reads them and supplies their contents before
@@ -39,8 +41,16 @@ pub trait Workload: Sized {
     /// The first parameter out of range, its value and the range.
     fn validate(parameters: &Self::Parameters) -> Result<(), ParameterError>;
 
-    /// Makes what all threads share. May panic on parameters that are not valid.
-    fn prepare<C: Collector>(heap: &Heap<C>, parameters: &Self::Parameters) -> Self::Setup<C>;
+    /// Makes what all threads share, before they start. Draws from [`Choices::common`]. May panic on parameters that
+    /// are not valid.
+    ///
+    /// # Errors
+    ///
+    /// The heap is exhausted.
+    fn prepare<C: Collector>(
+        program: &mut Program<'_, C>,
+        parameters: &Self::Parameters,
+    ) -> Result<Self::Setup<C>, OutOfMemory>;
 
     /// What one thread does. All roots are dropped before it returns.
     ///
@@ -56,7 +66,8 @@ pub trait Workload: Sized {
     /// What one thread must come to, worked out without a heap.
     fn predict(parameters: &Self::Parameters, choices: Choices) -> Expected;
 
-    /// Runs the workload on `threads` threads and joins them. Parameters have to be valid.
+    /// Runs the workload on `threads` threads and joins them. Parameters have to be valid. `stage` is the time that it
+    /// is paced by, if it is.
     ///
     /// # Errors
     ///
@@ -66,8 +77,10 @@ pub trait Workload: Sized {
         parameters: &Self::Parameters,
         threads: usize,
         seed: u64,
+        stage: &dyn Stage,
     ) -> Result<Outcome, OutOfMemory> {
-        run_with::<Self, C>(heap, parameters, threads, seed, &Faults::default())
+        let run = Run { threads, seed, stage, faults: &Faults::default() };
+        run_with::<Self, C>(heap, parameters, run)
     }
 
     /// What [`run`](Self::run) must come to under every collector, worked out without a heap. Takes time and memory in
@@ -81,15 +94,18 @@ pub trait Workload: Sized {
 pub(crate) fn run_with<W: Workload, C: Collector>(
     heap: &Heap<C>,
     parameters: &W::Parameters,
-    threads: usize,
-    seed: u64,
-    faults: &Faults,
+    run: Run<'_>,
 ) -> Result<Outcome, OutOfMemory> {
-    let setup = W::prepare(heap, parameters);
-    let played = heap.threads(threads, |mutator, thread| {
-        let mut program = Program::new(mutator, Choices::new(seed, thread), faults.clone());
+    let (setup, prepared) = {
+        let mutator = heap.attach();
+        let mut program = Program::preparation(&mutator, run);
+        let setup = W::prepare(&mut program, parameters)?;
+        (setup, program.outcome())
+    };
+    let played = heap.threads(run.threads, |mutator, thread| {
+        let mut program = Program::new(mutator, run, thread);
         W::play(&mut program, &setup, parameters)?;
         Ok(program.outcome())
     });
-    played.into_iter().sum()
+    played.into_iter().chain([Ok(prepared)]).sum()
 }

@@ -13,8 +13,16 @@ pub struct Findings {
     pub freed: Amount,
     /// Reachable from a root or a shared handle.
     pub live: Amount,
+    /// Bytes reachable on average over the allocation clock, exactly.
+    pub live_mean: u64,
+    /// The most bytes reachable at a point of the curve.
+    pub live_peak: u64,
     /// Dead and not yet freed.
     pub floating: Amount,
+    /// Bytes dead and not yet freed on average over the allocation clock, exactly.
+    pub floating_mean: u64,
+    /// The most bytes dead and not yet freed at a point of the curve.
+    pub floating_peak: u64,
     /// Of what floats, that which the collector can never free, by its capabilities: all of it, or what is part of a
     /// dead cycle or held by one.
     pub structural: Amount,
@@ -45,7 +53,7 @@ pub struct CurvePoint {
 /// The objects that floated for so long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drag {
-    /// More than half of this many bytes were allocated in between, and at most this many; 0 stands for none at all.
+    /// At most this many bytes were allocated in between, and more than half of it; 0 stands for none at all.
     pub at_most: u64,
     /// The objects.
     pub amount: Amount,

@@ -66,6 +66,11 @@ impl Header for AtomicCount {
     fn newborn() -> Self {
         Self::new()
     }
+
+    fn describe(&self) -> String {
+        // Relaxed: a statistic.
+        format!("its count is {}", self.word.load(Relaxed) / ONE)
+    }
 }
 
 impl AtomicCount {

@@ -214,7 +214,7 @@ mod models {
 
     impl Place {
         fn new() -> Self {
-            let space = Space::new(u64::MAX, 0, SideTables::None);
+            let space = Space::new(u64::MAX, 0, SideTables::None, None);
             let shares: [Arc<Share<AtomicCount>>; 2] = [0, 1].map(|_| Arc::new(Share::new()));
             let kind = Kind::new::<AtomicCount>(1, Shape { slots: 1, words: 1 }, false, false);
             let owner = shares[0].allocate(&space, &kind, || ()).unwrap();

@@ -42,8 +42,9 @@ pub(crate) enum Use {
 pub(crate) struct BlockRecord {
     /// The first free cell's object address, or 0. Each links to the next.
     pub(crate) free: Plain<usize>,
-    /// The address of the `Share` that allocates here, or 0: a large object's block belongs to none.
-    pub(crate) owner: Plain<usize>,
+    /// The address of the `Share` that allocates here, or 0: a large object's block belongs to none. In an audited heap
+    /// also `AUDITED`.
+    owner: Plain<usize>,
     /// Cells that are not on the free list.
     pub(crate) used: Plain<u32>,
     /// How many of them are left when its owner lists the block or gives it back.
@@ -89,6 +90,10 @@ impl BlockRecord {
         }
     }
 }
+
+/// In an audited heap this bit of a block's owner is set, so that no share takes the block for its own when it frees. A
+/// share's address does not have it.
+const AUDITED: usize = 1;
 
 /// A handle on a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +141,26 @@ impl Block {
     pub(crate) unsafe fn at_record(address: usize) -> Self {
         // SAFETY: no record lies at address 0, by our caller.
         Self(unsafe { NonNull::new_unchecked(address as *mut BlockRecord) })
+    }
+
+    /// Whether the share at `address` owns the block and may free into it without telling anybody.
+    #[inline(always)]
+    pub(crate) fn is_freely_owned_by(self, address: usize) -> bool {
+        self.owner.get() == address
+    }
+
+    /// Whether what is freed here goes into quarantine.
+    pub(crate) fn is_audited(self) -> bool {
+        self.owner.get() & AUDITED != 0
+    }
+
+    /// The address of the share that owns the block, or 0.
+    pub(crate) fn owner(self) -> usize {
+        self.owner.get() & !AUDITED
+    }
+
+    pub(crate) fn set_owner(self, owner: usize, is_audited: bool) {
+        self.owner.set(if is_audited { owner | AUDITED } else { owner });
     }
 
     /// The address of the block's record, its name in lists.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     object::Header,
+    quarantine::Quarantine,
     share::Share,
     shared::SharedTable,
     space::{SideTables, Space},
@@ -111,9 +112,10 @@ pub(crate) struct Core<H> {
 }
 
 impl<H: Header> Core<H> {
-    pub(crate) fn new(options: Options, tables: SideTables) -> Self {
+    pub(crate) fn new(options: Options, tables: SideTables, is_audited: bool) -> Self {
+        let quarantine = is_audited.then(Quarantine::new);
         Self {
-            space: Space::new(options.limit, options.reserve, tables),
+            space: Space::new(options.limit, options.reserve, tables, quarantine),
             world: World::new(options.stop_timeout, options.stress.is_some()),
             shared: SharedTable::new(),
             shares: Mutex::new(Vec::new()),

@@ -31,6 +31,11 @@ use crate::threads::sync::{
 pub trait Header: Send + Sync + 'static {
     /// The header of a new object.
     fn newborn() -> Self;
+
+    /// What it says of its object, for whoever looks for a mistake; empty if nothing.
+    fn describe(&self) -> String {
+        String::new()
+    }
 }
 
 impl Header for () {

@@ -270,7 +270,7 @@ impl<H: Header> Share<H> {
     #[inline(always)]
     pub(crate) unsafe fn free(&self, space: &Space, object: Object<H>) {
         let block = object.block();
-        if block.owner.get() == self.address() {
+        if block.is_freely_owned_by(self.address()) {
             self.count_freed(block, object);
             // SAFETY: nobody can reach it, by our caller, and the block is ours.
             unsafe { self.reclaim(space, block, object) };
@@ -289,7 +289,7 @@ impl<H: Header> Share<H> {
         self.tally.freed(class, rounding);
     }
 
-    /// Frees an object whose block is another share's, or a large object.
+    /// Frees an object whose block is another share's, a large object, or any object of an audited heap.
     ///
     /// # Safety
     ///
@@ -297,20 +297,35 @@ impl<H: Header> Share<H> {
     #[cold]
     unsafe fn free_elsewhere(&self, space: &Space, block: Block, object: Object<H>) {
         // What the block is being used for is its owner's to change meanwhile, and not ours to look at.
-        let owner = block.owner.get();
-        if owner == 0 {
+        if block.owner() == 0 {
             self.tally.freed_many(Amount { objects: 1, bytes: object.bytes() as u64 });
-            // SAFETY: by our caller.
-            unsafe { object.bury(0) };
+        } else {
+            self.count_freed(block, object);
+        }
+        // SAFETY: by our caller.
+        unsafe { object.bury(0) };
+        match &space.quarantine {
+            Some(quarantine) => quarantine.keep(object.address()),
+            // SAFETY: the object has just been buried.
+            None => unsafe { Self::give_back(space, object) },
+        }
+    }
+
+    /// Gives the cell of a buried object to its block's owner, or the mapping of a large one to the system.
+    ///
+    /// # Safety
+    ///
+    /// The object has been freed and buried, and its cell is on no list.
+    pub(crate) unsafe fn give_back(space: &Space, cell: Object<H>) {
+        let block = cell.block();
+        let owner = block.owner();
+        if owner == 0 {
             space.give_large(block);
             return;
         }
-        self.count_freed(block, object);
-        // SAFETY: by our caller.
-        unsafe { object.bury(0) };
         // SAFETY: shares stay until their heap is dropped, and the block's owner cannot change while it holds this cell.
         let owner = unsafe { &*(owner as *const Self) };
-        owner.push_remote(object);
+        owner.push_remote(cell);
     }
 
     /// Puts the cell of a dead object of our own `block` on the block's free list.
@@ -447,7 +462,8 @@ pub(crate) struct Freeing<H> {
 impl<H: Header> Freeing<H> {
     /// Begins to free objects of `block`.
     pub(crate) fn of(block: Block) -> Self {
-        Self { block, free: block.free.get(), freed: Amount::default(), header: PhantomData }
+        let free = if block.is_audited() { 0 } else { block.free.get() };
+        Self { block, free, freed: Amount::default(), header: PhantomData }
     }
 
     /// The block.
@@ -473,7 +489,15 @@ impl<H: Header> Freeing<H> {
     /// meanwhile. Gives how much was freed.
     pub(crate) fn end(self, space: &Space) -> Amount {
         let Self { block, free, freed, .. } = self;
-        if freed.objects > 0 {
+        if let Some(quarantine) = &space.quarantine {
+            let mut address = free;
+            while address != 0 {
+                quarantine.keep(address);
+                // SAFETY: the list links the cells that were freed here.
+                let cell = unsafe { Object::<H>::at(address) };
+                address = link_of(cell);
+            }
+        } else if freed.objects > 0 {
             block.free.set(free);
             block.used.set(block.used.get() - freed.objects as u32);
             match block.usage() {
@@ -481,7 +505,7 @@ impl<H: Header> Freeing<H> {
                 Use::Large => space.give_large(block),
                 _ => {
                     // SAFETY: shares stay until their heap is dropped.
-                    let owner = unsafe { &*(block.owner.get() as *const Share<H>) };
+                    let owner = unsafe { &*(block.owner() as *const Share<H>) };
                     owner.reconsider(space, block);
                 }
             }

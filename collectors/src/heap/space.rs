@@ -18,6 +18,7 @@ use super::{
         FIRST_BLOCK, GRANULE, MIDDLE, SCRATCH, YOUNG,
     },
     memory,
+    quarantine::Quarantine,
     size::cell_bytes,
 };
 use crate::threads::sync::{
@@ -68,6 +69,8 @@ pub(crate) struct Space {
     limit: u64,
     reserve: u64,
     tables: SideTables,
+    /// Where freed cells wait, if the heap is audited.
+    pub(crate) quarantine: Option<Quarantine>,
     in_use: AtomicU64,
     peak: AtomicU64,
     state: Mutex<State>,
@@ -92,11 +95,17 @@ struct State {
 }
 
 impl Space {
-    pub(crate) fn new(limit: u64, reserve: u64, tables: SideTables) -> Self {
+    pub(crate) fn new(
+        limit: u64,
+        reserve: u64,
+        tables: SideTables,
+        quarantine: Option<Quarantine>,
+    ) -> Self {
         Self {
             limit,
             reserve,
             tables,
+            quarantine,
             in_use: AtomicU64::new(0),
             peak: AtomicU64::new(0),
             state: Mutex::new(State::default()),
@@ -119,7 +128,7 @@ impl Space {
         };
         let bytes = cell_bytes(class);
         block.free.set(0);
-        block.owner.set(owner);
+        block.set_owner(owner, self.quarantine.is_some());
         block.used.set(0);
         block.carved.set(0);
         block.cells.set((BLOCK_BYTES / bytes) as u32);
@@ -182,7 +191,7 @@ impl Space {
         block.used.set(1);
         block.cell_bytes.set(bytes);
         block.object_offset.set(object_offset);
-        block.owner.set(0);
+        block.set_owner(0, self.quarantine.is_some());
         block.set_usage(Use::Large);
         state.large.push((block, mapped));
         if self.tables == SideTables::Generations {

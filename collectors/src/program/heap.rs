@@ -54,7 +54,7 @@ impl<C: Collector> Heap<C> {
     /// If a setting is out of its range.
     pub fn new(settings: C::Settings, options: Options) -> Result<Self, SettingsError> {
         let collector = Arc::new(C::new(settings)?);
-        let core = Arc::new(Core::new(options, C::SIDE_TABLES));
+        let core = Arc::new(Core::new(options, C::SIDE_TABLES, C::IS_AUDITED));
         let classes = RwLock::new(Vec::new());
         let identity = Identity::new();
         Ok(Self { inner: Arc::new(Inner { core, collector, identity, classes }) })
@@ -79,6 +79,7 @@ impl<C: Collector> Heap<C> {
             "a heap has at most {} classes",
             Descriptor::MAX_CLASS
         );
+        self.inner.collector.name_class(number, &name);
         classes.push(ClassEntry { name, finalizer });
         drop(classes);
         let kind = Kind::new::<C::Header>(number, shape, acyclic, has_finalizer);

@@ -1,6 +1,8 @@
 //! Laws: tests that hold under every collector, and what they are made of.
 
-use collectors::{Collector, Finalizers, Heap, Mutator, NAMES, Options, Reclaims};
+use collectors::{
+    Collector, Finalizers, Heap, Mutator, NAMES, Options, Reclaims, WithCollector, audit::Audited,
+};
 
 /// Functions generic over a collector, each made a test that runs it under every collector of the list.
 macro_rules! laws {
@@ -22,9 +24,24 @@ macro_rules! laws {
                 $crate::laws::under_every_collector(|name| {
                     collectors::with_collector(name, Law).expect("the list has every name in it");
                 });
+                $crate::laws::under_every_collector(|name| {
+                    eprintln!("audited:");
+                    collectors::with_collector(name, $crate::laws::UnderAudit(Law));
+                });
             }
         )*
     };
+}
+
+/// Runs code with the chosen collector under audit.
+pub(crate) struct UnderAudit<B>(pub(crate) B);
+
+impl<B: WithCollector> WithCollector for UnderAudit<B> {
+    type Output = B::Output;
+
+    fn run<C: Collector>(self) -> B::Output {
+        self.0.run::<Audited<C>>()
+    }
 }
 
 /// Calls `law` with the name of every collector; the output of a test that fails ends with the one it failed under.
@@ -118,4 +135,9 @@ pub(crate) fn on_a_small_stack(body: impl FnOnce() + Send) {
             std::panic::resume_unwind(panic);
         }
     });
+}
+
+/// Whether `C` lets memory be used again as soon as it has freed what lies there. An audit keeps it for a while.
+pub(crate) fn gives_memory_back<C: Collector>() -> bool {
+    reclaims_acyclic::<C>() && !C::IS_AUDITED
 }

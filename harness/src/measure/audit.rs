@@ -3,7 +3,7 @@
 use super::{JobError, bytes, checksum, drain, heap, leak_expected, verdict};
 use crate::{
     clock::process_cpu_ns,
-    floating::{Floating, interpolate},
+    floating::interpolate,
     job::{Answer, Job},
     process::{AUDIT, memory::rss_peak},
     record::{Bytes, Moment, Status, TIMELINE_POINTS, Timeline},
@@ -15,7 +15,7 @@ use collectors::{
     audit::{Audited, Curve, CurvePoint, Findings, Leaks},
 };
 use std::sync::Arc;
-use workloads::Workload;
+use workloads::{VirtualTime, Workload};
 
 /// How many of the objects that a collector has forgotten are told of, with their histories.
 const FORGOTTEN_TOLD: usize = 3;
@@ -30,7 +30,7 @@ pub(super) fn audited<C: Collector, W: Workload>(
     let heap = heap::<Audited<C>>(job, settings, &recorder)?;
     let clock = recorder.clock();
     let (wall, cpu) = (clock.now(), process_cpu_ns());
-    let outcome = W::run(&heap, parameters, job.threads, job.seed);
+    let outcome = W::run(&heap, parameters, job.threads, job.seed, &VirtualTime::default());
     let (wall_ns, cpu_ns) = (clock.now() - wall, process_cpu_ns() - cpu);
 
     let statistics = heap.statistics();
@@ -80,12 +80,11 @@ pub(super) fn audited<C: Collector, W: Workload>(
 }
 
 fn with_findings(bytes: Bytes, at_end: &Findings, leaks: Leaks) -> Bytes {
-    let floating = Floating::of_audited(&at_end.curve);
     Bytes {
-        live: floating.map(|floating| floating.live_mean),
-        live_peak: floating.map(|floating| floating.live_peak),
-        floating_mean: floating.map(|floating| floating.mean),
-        floating_peak: floating.map(|floating| floating.peak),
+        live: Some(at_end.live_mean),
+        live_peak: Some(at_end.live_peak),
+        floating_mean: Some(at_end.floating_mean),
+        floating_peak: Some(at_end.floating_peak),
         leaks: Some(leaks),
         ..bytes
     }

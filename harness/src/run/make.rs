@@ -161,7 +161,7 @@ fn take_over_live(record: &mut Record, others: &[Record]) {
         .then(|| {
             let audit = audit?;
             let larger = header_bytes(&record.collector)? - header_bytes(&audit.collector)?;
-            Floating::of_timed(record.memory.as_ref()?, audit.memory.as_ref()?, larger)
+            Floating::between(record.memory.as_ref()?, audit.memory.as_ref()?, larger)
         })
         .flatten();
     if let (Some(floating), Some(bytes)) = (floating, &mut record.bytes) {

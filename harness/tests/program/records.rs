@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 const DOCUMENTED: &str = include_str!("../../RECORDS.md");
 
 /// Fields whose contents are another's: a collector's, a workload's, a histogram's.
-const LEAVES: [&str; 6] = [
+const LEAVES: [&str; 8] = [
     "settings",
     "parameters",
     "pauses.histogram",
     "pauses.below_floor",
     "pauses.unclocked",
     "memory.points",
+    "latency.intended",
+    "latency.simple",
 ];
 
 /// Adds the path of every field in a value that is at `path`.
@@ -50,7 +52,8 @@ fn every_field_of_a_record_is_documented_and_every_documented_field_occurs() {
     let folder = tempfile::tempdir().unwrap();
     let experiment = SMALL
         .replace("invocations = 2", "invocations = 1\naudit = \"every\"")
-        .replace("name = \"leak\"", "name = \"generational\"");
+        .replace("name = \"leak\"", "name = \"generational\"")
+        + "\n[[workloads]]\nname = \"requests\"\nparameters = { requests = 200 }\n";
     assert_eq!(run(folder.path(), &experiment, &[]).0, 0);
     let mut paths = BTreeSet::new();
     for record in records(folder.path()) {

@@ -3,7 +3,9 @@
 use collectors::{Collector, Heap, Options, WithCollector, with_collector};
 
 use super::*;
-use crate::{NAMES, WithWorkload, Workload, with_workload, workload::run_with};
+use crate::{
+    NAMES, VirtualTime, WithWorkload, Workload, program::Run, with_workload, workload::run_with,
+};
 
 impl Faults {
     /// The fault of one kind that strikes after `after` chances.
@@ -88,6 +90,8 @@ impl<W: Workload> WithCollector for FaultyRun<'_, W> {
 
     fn run<C: Collector>(self) -> u64 {
         let heap = Heap::<C>::new(C::Settings::default(), Options::default()).unwrap();
-        run_with::<W, C>(&heap, self.parameters, 1, 9, self.faults).unwrap().checksum
+        let stage = &VirtualTime::default();
+        let run = Run { threads: 1, seed: 9, stage, faults: self.faults };
+        run_with::<W, C>(&heap, self.parameters, run).unwrap().checksum
     }
 }

@@ -25,7 +25,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let space = Space::new(u64::MAX, 0, SideTables::None);
+        let space = Space::new(u64::MAX, 0, SideTables::None, None);
         let shares = [0; 3].map(|_| Arc::new(Share::new()));
         let shape = Shape { slots: 1, words: WORDS };
         Self { space, shares, kind: Kind::new::<AtomicCount>(1, shape, false, false) }
