@@ -5,7 +5,7 @@ use crate::{
     experiment::ExperimentError,
     folder::FolderError,
     list, measure, process, report,
-    run::{self, UsageError},
+    run::{self, ResumeError, UsageError},
     tour,
 };
 use anyhow::Context;
@@ -83,8 +83,16 @@ impl Exit {
         // If nobody can be told there is nobody to tell.
         let _ = writeln!(std::io::stderr(), "error: {error:#}");
         let is_folder =
-            matches!(error.downcast_ref(), Some(FolderError::Taken(_) | FolderError::Empty(_)));
-        let is_usage = is_folder || error.is::<ExperimentError>() || error.is::<UsageError>();
+            |error: &FolderError| matches!(error, FolderError::Taken(_) | FolderError::Empty(_));
+        let is_usage = match error.downcast_ref() {
+            Some(ResumeError::Folder(error)) => is_folder(error),
+            Some(_) => true,
+            None => {
+                error.downcast_ref().is_some_and(is_folder)
+                    || error.is::<ExperimentError>()
+                    || error.is::<UsageError>()
+            }
+        };
         if is_usage { Self::Usage } else { Self::Failed }
     }
 }

@@ -62,6 +62,23 @@ impl Environment {
     }
 }
 
+/// Seconds since 1970 of a date such as `2026-11-22T17:00:00Z`, as `started` has it.
+pub fn seconds_since_1970(date: &str) -> Option<u64> {
+    let (day, time) = date.strip_suffix('Z')?.split_once('T')?;
+    let numbers = |text: &str, between| -> Option<[u64; 3]> {
+        let numbers: Result<Vec<u64>, _> = text.split(between).map(str::parse).collect();
+        numbers.ok()?.try_into().ok()
+    };
+    let ([year, month, day], [hour, minute, second]) = (numbers(day, '-')?, numbers(time, ':')?);
+    // After H. Hinnant, `days_from_civil`, the inverse of what `utc` does.
+    let year = year.checked_sub(u64::from(month <= 2))?;
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
 fn cpu() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
@@ -105,6 +122,16 @@ mod tests {
         assert_eq!(utc(951_782_399), "2000-02-28T23:59:59Z");
         assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(utc(1_795_366_860), "2026-11-22T17:01:00Z");
+    }
+
+    #[test]
+    fn dates_become_seconds_again() {
+        for seconds in [0, 951_782_399, 951_782_400, 1_795_366_860, 4_102_444_799] {
+            assert_eq!(seconds_since_1970(&utc(seconds)), Some(seconds));
+        }
+        for wrong in ["", "yesterday", "2026-11-22", "2026-11-22T17:00Z", "0000-01-01T00:00:00Z"] {
+            assert_eq!(seconds_since_1970(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

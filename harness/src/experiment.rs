@@ -14,7 +14,12 @@ use serde::Deserialize;
 use std::{fs, path::Path};
 
 /// The experiments that are built into the program, by name.
-pub const EMBEDDED: &[(&str, &str)] = &[("quick", include_str!("../experiments/quick.toml"))];
+pub const EMBEDDED: &[(&str, &str)] = &[
+    ("quick", include_str!("../experiments/quick.toml")),
+    ("pauses-and-leaks", include_str!("../experiments/pauses-and-leaks.toml")),
+    ("thresholds", include_str!("../experiments/thresholds.toml")),
+    ("scaling", include_str!("../experiments/scaling.toml")),
+];
 
 /// Pauses of at least this are kept one by one, unless the experiment says otherwise.
 const DEFAULT_PAUSE_FLOOR_NS: u64 = 10_000;

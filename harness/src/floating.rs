@@ -9,9 +9,8 @@
 //! what was live in the other; where it exceeds what was held, nothing floats.
 
 use crate::record::{Moment, Timeline};
-use collectors::audit::{Curve, CurvePoint};
 
-/// Live and floating bytes of a run.
+/// Live and floating bytes of a timed run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Floating {
     /// Reachable, on average.
@@ -34,20 +33,10 @@ struct Point {
 }
 
 impl Floating {
-    /// Of an audited run, from its own curve; `None` if it has no point.
-    pub fn of_audited(curve: &Curve) -> Option<Self> {
-        let point = |&CurvePoint { allocated, live, held }: &CurvePoint| Point {
-            clock: allocated.bytes,
-            live: live.bytes,
-            held: held.bytes,
-        };
-        Self::over(&curve.points.iter().map(point).collect::<Vec<_>>())
-    }
-
-    /// Of a timed run, with what was live taken from an audited run of the same workload. An object of the timed run is
-    /// `header_difference` bytes larger than it was in the audited one. `None` if either timeline has no moment, or the
+    /// What was held in a timed run, joined with what was live in an audited run of the same workload. An object of the
+    /// timed run is `header_difference` bytes larger than it was in the audited one. `None` if either timeline has no moment, or the
     /// other run was not audited.
-    pub fn of_timed(timed: &Timeline, audited: &Timeline, header_difference: i64) -> Option<Self> {
+    pub fn between(timed: &Timeline, audited: &Timeline, header_difference: i64) -> Option<Self> {
         let live: Vec<Live> = audited
             .points
             .iter()
@@ -61,7 +50,7 @@ impl Floating {
             let inside = live.iter().map(|live| live.objects).filter(|objects| {
                 (from.allocated.objects + 1..to.allocated.objects).contains(objects)
             });
-            points.extend(inside.map(|objects| point(&between(&from, &to, objects), &live)));
+            points.extend(inside.map(|objects| point(&halfway(&from, &to, objects), &live)));
         }
         points.extend(timed.points.last().map(|last| point(last, &live)));
         Self::over(&points)
@@ -127,7 +116,7 @@ fn point(moment: &Moment, live: &[Live]) -> Point {
 }
 
 /// The moment between two others at which so many objects had been allocated.
-fn between(from: &Moment, to: &Moment, objects: u64) -> Moment {
+fn halfway(from: &Moment, to: &Moment, objects: u64) -> Moment {
     let clock = [from.allocated.objects, to.allocated.objects];
     let mut moment = *from;
     moment.allocated.objects = objects;
@@ -177,25 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn an_audited_run_is_averaged_over_its_own_clock() {
-        let point = |allocated, live, held| CurvePoint {
-            allocated: amount(allocated),
-            live: amount(live),
-            held: amount(held),
-        };
-        // Half of the clock nothing floats, then half of what is held does.
-        let points = vec![point(0, 0, 0), point(100, 100, 100), point(200, 100, 200)];
-        let expected = Floating { live_mean: 750, live_peak: 1_000, mean: 250, peak: 1_000 };
-        assert_eq!(Floating::of_audited(&Curve { points }), Some(expected));
-        assert_eq!(Floating::of_audited(&Curve::default()), None);
-    }
-
-    #[test]
     fn the_teeth_of_a_saw_are_averaged_and_not_their_tips() {
         let saw = timed(&[(0, 500), (100, 1_500), (100, 500), (200, 1_500), (200, 500)], 10);
         let flat = audited(&[(0, 50), (200, 50)]);
         let expected = Floating { live_mean: 500, live_peak: 500, mean: 500, peak: 1_000 };
-        assert_eq!(Floating::of_timed(&saw, &flat, 0), Some(expected));
+        assert_eq!(Floating::between(&saw, &flat, 0), Some(expected));
     }
 
     #[test]
@@ -203,7 +178,7 @@ mod tests {
         let constant = timed(&[(0, 1_000), (100, 1_000)], 10);
         let hill = audited(&[(0, 0), (50, 100), (100, 0)]);
         let expected = Floating { live_mean: 500, live_peak: 1_000, mean: 500, peak: 1_000 };
-        assert_eq!(Floating::of_timed(&constant, &hill, 0), Some(expected));
+        assert_eq!(Floating::between(&constant, &hill, 0), Some(expected));
     }
 
     #[test]
@@ -212,16 +187,16 @@ mod tests {
         let larger = timed(&[(0, 0), (100, 1_800)], 18);
         let growing = audited(&[(0, 0), (100, 100)]);
         let expected = Floating { live_mean: 900, live_peak: 1_800, mean: 0, peak: 0 };
-        assert_eq!(Floating::of_timed(&larger, &growing, 8), Some(expected));
+        assert_eq!(Floating::between(&larger, &growing, 8), Some(expected));
         let smaller = timed(&[(0, 0), (100, 200)], 2);
         let expected = Floating { live_mean: 100, live_peak: 200, mean: 0, peak: 0 };
-        assert_eq!(Floating::of_timed(&smaller, &growing, -8), Some(expected));
+        assert_eq!(Floating::between(&smaller, &growing, -8), Some(expected));
     }
 
     #[test]
     fn where_more_is_live_than_held_nothing_floats() {
         let held = timed(&[(0, 100), (100, 100)], 10);
-        let floating = Floating::of_timed(&held, &audited(&[(0, 50), (100, 50)]), 0).unwrap();
+        let floating = Floating::between(&held, &audited(&[(0, 50), (100, 50)]), 0).unwrap();
         assert_eq!((floating.mean, floating.peak), (0, 0));
     }
 
@@ -230,14 +205,14 @@ mod tests {
         let early = timed(&[(0, 0), (50, 500)], 10);
         let whole = audited(&[(0, 0), (50, 50), (100, 100)]);
         let expected = Floating { live_mean: 250, live_peak: 500, mean: 0, peak: 0 };
-        assert_eq!(Floating::of_timed(&early, &whole, 0), Some(expected));
+        assert_eq!(Floating::between(&early, &whole, 0), Some(expected));
     }
 
     #[test]
     fn without_an_audit_nothing_is_claimed() {
         let run = timed(&[(0, 0), (100, 1_000)], 10);
-        assert_eq!(Floating::of_timed(&run, &run, 0), None);
-        assert_eq!(Floating::of_timed(&run, &Timeline::default(), 0), None);
-        assert_eq!(Floating::of_timed(&Timeline::default(), &audited(&[(0, 0)]), 0), None);
+        assert_eq!(Floating::between(&run, &run, 0), None);
+        assert_eq!(Floating::between(&run, &Timeline::default(), 0), None);
+        assert_eq!(Floating::between(&Timeline::default(), &audited(&[(0, 0)]), 0), None);
     }
 }

@@ -68,7 +68,7 @@ fn watch(stop: &AtomicBool) -> Hiccup {
 }
 
 /// Asks Linux not to add its default 50 us to each sleep of this thread.
-fn sharpen_timer() {
+pub(crate) fn sharpen_timer() {
     #[cfg(target_os = "linux")]
     {
         let one_nanosecond: libc::c_ulong = 1;

@@ -21,6 +21,7 @@ pub mod floating;
 pub mod hiccup;
 pub mod histogram;
 pub mod measure;
+pub mod pacer;
 pub mod recorder;
 
 pub mod environment;

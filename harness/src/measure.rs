@@ -6,19 +6,23 @@
 //!
 //! An audited job is run likewise, but not timed: what is asked of it is what was dead, and when.
 
+mod audit;
+
 use crate::{
     clock::process_cpu_ns,
     hiccup::Watcher,
     input::{self, InputError},
     job::{Answer, Job},
+    pacer::Pacer,
+    process::memory::rss_peak,
     record::{Bytes, Moment, Pauses, Status, Timeline},
     recorder::{Panics, Recorder},
 };
 use collectors::{
     Collector, Heap, Options, OutOfMemory, Reclaims, Statistics, WithCollector, with_collector,
 };
-use std::{fs, sync::Arc};
-use workloads::{Expected, Outcome, VirtualTime, WithWorkload, Workload, with_workload};
+use std::sync::Arc;
+use workloads::{Expected, Outcome, WithWorkload, Workload, with_workload};
 
 /// Final collections after which a collector that still finds something is taken never to end.
 const FINAL_COLLECTIONS: u32 = 20;
@@ -81,7 +85,11 @@ impl<C: Collector> WithWorkload for OnWorkload<'_, C> {
     fn run<W: Workload>(self) -> Self::Output {
         let mut parameters: W::Parameters = values(W::NAME, &self.job.parameters)?;
         input::supply::<W>(&mut parameters)?;
-        timed::<C, W>(self.job, self.settings, &parameters)
+        if self.job.audited {
+            audit::audited::<C, W>(self.job, self.settings, &parameters)
+        } else {
+            timed::<C, W>(self.job, self.settings, &parameters)
+        }
     }
 }
 
@@ -95,15 +103,16 @@ fn timed<C: Collector, W: Workload>(
 
     let watcher = Watcher::start();
     let clock = recorder.clock();
+    let pacer = Pacer::new(clock, job.threads);
     let (wall, cpu) = (clock.now(), process_cpu_ns());
-    let outcome = W::run(&heap, parameters, job.threads, job.seed, &VirtualTime::default());
+    let outcome = W::run(&heap, parameters, job.threads, job.seed, &pacer);
     let (end, cpu_ns) = (clock.now(), process_cpu_ns() - cpu);
     let hiccup = watcher.finish();
 
     // Asking for statistics makes the collector report what it has only counted so far.
     let at_end = heap.statistics();
     let recording = recorder.take();
-    let rss_peak = rss_peak();
+    let rss_peak = rss_peak("self");
     let final_collections = drain(&heap);
 
     let expected = W::expect(parameters, job.threads, job.seed);
@@ -124,7 +133,7 @@ fn timed<C: Collector, W: Workload>(
         collections: Some(recording.generations.into_values().collect()),
         bytes,
         memory: complete(recording.memory, &at_end, end),
-        latency: None,
+        latency: pacer.finish(),
         drag: None,
         rss_peak,
         samples: recording.samples,
@@ -217,14 +226,6 @@ fn bytes(
         floating_peak: None,
         leaks: None,
     }
-}
-
-/// The most memory that this process has held. `getrusage` would not do: it counts what the parent held when it forked.
-fn rss_peak() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 fn values<T: serde::de::DeserializeOwned>(

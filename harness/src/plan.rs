@@ -1,5 +1,8 @@
 //! Plan: every run of an experiment, invocations outside, configurations inside, in an order shuffled from a seed.
 //!
+//! What is audited comes first, in the order in which it is listed: it is not timed, and the timed runs are told by it what
+//! was live.
+//!
 //! Interleaving spreads whatever drifts on the machine (heat, neighbours) over all configurations alike; shuffling keeps
 //! one from always running after the same other; the seed makes the order something that can be had again.
 
@@ -23,14 +26,17 @@ pub struct Step {
 /// All runs of the experiment, in the order in which they are to be made.
 pub fn steps(experiment: &Experiment) -> Vec<Step> {
     let configurations = experiment.configurations();
-    let runs = experiment.invocations as usize * configurations.len();
+    let audits = experiment.audits();
+    let runs = audits.len() + experiment.invocations as usize * configurations.len();
+    let order = |position| Order { seed: experiment.seed, position, runs };
     let mut random = ChaCha8Rng::seed_from_u64(experiment.seed);
-    let mut steps = Vec::with_capacity(runs);
+    let audit = |(job, position)| Step { job, invocation: 1, order: order(position) };
+    let mut steps: Vec<Step> = audits.into_iter().zip(1..).map(audit).collect();
     for invocation in 1..=experiment.invocations {
         let mut round = configurations.clone();
         shuffle(&mut round, &mut random);
         for job in round {
-            let order = Order { seed: experiment.seed, position: steps.len() + 1, runs };
+            let order = order(steps.len() + 1);
             steps.push(Step { job, invocation, order });
         }
     }
@@ -50,6 +56,7 @@ fn shuffle<T>(items: &mut [T], random: &mut ChaCha8Rng) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Audit;
 
     fn shuffled(seed: u64) -> Vec<usize> {
         let mut items: Vec<usize> = (0..10).collect();
@@ -68,21 +75,37 @@ mod tests {
         let experiment = Experiment::embedded("quick").unwrap();
         let steps = steps(&experiment);
         let size = experiment.configurations().len();
-        assert_eq!(steps.len(), size * experiment.invocations as usize);
-        for (round, number) in steps.chunks(size).zip(1..) {
+        let timed = &steps[experiment.audits().len()..];
+        assert_eq!(timed.len(), size * experiment.invocations as usize);
+        for (round, number) in timed.chunks(size).zip(1..) {
             assert!(round.iter().all(|step| step.invocation == number));
             for job in experiment.configurations() {
                 assert_eq!(round.iter().filter(|step| step.job == job).count(), 1);
             }
         }
         assert!(steps.iter().map(|step| step.order.position).eq(1..=steps.len()));
+        assert!(steps.iter().all(|step| step.order.runs == steps.len()));
+    }
+
+    #[test]
+    fn what_is_audited_comes_first_and_leaves_the_order_of_the_others_as_it_is() {
+        let mut experiment = Experiment::embedded("quick").unwrap();
+        let [without, with] = [Audit::None, Audit::Every].map(|audit| {
+            experiment.audit = audit;
+            steps(&experiment)
+        });
+        let audits = experiment.audits();
+        assert!(with[..audits.len()].iter().map(|step| &step.job).eq(&audits));
+        let timed = with[audits.len()..].iter().map(|step| (&step.job, step.invocation));
+        assert!(timed.eq(without.iter().map(|step| (&step.job, step.invocation))));
     }
 
     #[test]
     fn rounds_differ_in_their_order() {
         let experiment = Experiment::embedded("quick").unwrap();
         let steps = steps(&experiment);
-        let rounds: Vec<_> = steps.chunks(experiment.configurations().len()).collect();
+        let timed = &steps[experiment.audits().len()..];
+        let rounds: Vec<_> = timed.chunks(experiment.configurations().len()).collect();
         assert!(rounds[0].iter().zip(rounds[1]).any(|(first, second)| first.job != second.job));
     }
 }

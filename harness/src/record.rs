@@ -236,6 +236,23 @@ pub struct Latency {
     pub max_ns: u64,
 }
 
+impl Latency {
+    /// Counts a request: when it should have begun, when it did, and when it ended.
+    pub fn record(&mut self, intended_ns: u64, began_ns: u64, ended_ns: u64) {
+        let waited = ended_ns.saturating_sub(intended_ns);
+        self.intended.record(waited);
+        self.simple.record(ended_ns.saturating_sub(began_ns));
+        self.max_ns = self.max_ns.max(waited);
+    }
+
+    /// Adds all that another has counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.intended.merge(&other.intended);
+        self.simple.merge(&other.simple);
+        self.max_ns = self.max_ns.max(other.max_ns);
+    }
+}
+
 impl From<Moment> for Vec<u64> {
     fn from(moment: Moment) -> Self {
         let Moment { at_ns, allocated, held, blocks, live } = moment;

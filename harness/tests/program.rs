@@ -10,6 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[path = "program/records.rs"]
+mod records;
+#[path = "program/resume.rs"]
+mod resume;
+
+/// Two collectors on two workloads, twice, and each workload once under the audit.
 const SMALL: &str = r#"
 question = "Does it work?"
 seed = 7
@@ -53,6 +59,11 @@ fn run(folder: &Path, experiment: &str, arguments: &[&str]) -> (i32, String, Str
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// The experiment without an audit.
+fn unaudited() -> String {
+    SMALL.replace("seed = 7", "seed = 7\naudit = \"none\"")
+}
+
 fn records(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("out/runs.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -65,10 +76,11 @@ fn an_experiment_ends_with_records_charts_and_a_report() {
     assert_eq!(status, 0, "{stderr}");
     assert!(stdout.ends_with("report: out/report.html\n"), "{stdout}");
     assert!(stdout.contains("friends") && stdout.contains("2 ok"), "{stdout}");
-    assert!(stderr.contains("8/8") && stderr.contains("ok, "), "progress was expected: {stderr}");
+    assert!(stderr.contains("10/10") && stderr.contains("ok, "), "progress was expected: {stderr}");
     for file in [
         "runs.jsonl",
         "experiment.toml",
+        "selection.json",
         "report.html",
         "charts/pauses-and-leaks.svg",
         "charts/friends.svg",
@@ -80,10 +92,11 @@ fn an_experiment_ends_with_records_charts_and_a_report() {
 }
 
 #[test]
-fn a_record_has_every_field_and_leaks_what_it_should() {
+fn a_timed_record_has_every_field_and_leaks_what_it_should() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(run(folder.path(), SMALL, &[]).0, 0);
-    let records = records(folder.path());
+    let mut records = records(folder.path());
+    records.retain(|record| record["audited"] == false);
     assert_eq!(records.len(), 8);
     let paths = [
         "schema",
@@ -125,6 +138,9 @@ fn a_record_has_every_field_and_leaks_what_it_should() {
         "bytes/blocks",
         "bytes/side_tables",
         "bytes/final_collections",
+        "bytes/live",
+        "bytes/floating_mean",
+        "memory/points/1",
         "environment/cpu",
         "environment/cores",
         "environment/kernel",
@@ -193,8 +209,9 @@ fn a_report_made_from_records_alone_is_the_same() {
 #[test]
 fn exhausted_memory_is_a_result() {
     let folder = tempfile::tempdir().unwrap();
-    let experiment =
-        SMALL.replace("heap-mib = 64", "heap-mib = 1").replace("pairs = 2000", "pairs = 2000000");
+    let experiment = unaudited()
+        .replace("heap-mib = 64", "heap-mib = 1")
+        .replace("pairs = 2000", "pairs = 2000000");
     let (status, stdout, _) = run(
         folder.path(),
         &experiment,
@@ -213,7 +230,7 @@ fn exhausted_memory_is_a_result() {
 #[test]
 fn a_run_that_takes_too_long_is_a_result() {
     let folder = tempfile::tempdir().unwrap();
-    let experiment = SMALL
+    let experiment = unaudited()
         .replace("seconds = 20", "seconds = 1")
         .replace("pairs = 2000", "pairs = 900000000, cyclic-percent = 0");
     let (status, stdout, _) = run(
@@ -227,6 +244,27 @@ fn a_run_that_takes_too_long_is_a_result() {
         "{stdout}"
     );
     assert_eq!(records(folder.path())[0]["status"], "timed-out");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_holds_too_much_is_a_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = unaudited()
+        .replace("heap-mib = 64", "heap-mib = 8192\nprocess-mib = 64")
+        .replace("pairs = 2000", "pairs = 900000000");
+    let (status, stdout, _) = run(
+        folder.path(),
+        &experiment,
+        &["--collectors", "leak", "--workloads", "friends", "--invocations", "1"],
+    );
+    assert_eq!(status, 1);
+    assert!(
+        stdout.contains("out-of-memory: ended when its process held ")
+            && stdout.contains(", more than the 64 MiB of `process-mib`\n"),
+        "{stdout}"
+    );
+    assert_eq!(records(folder.path())[0]["status"], "out-of-memory");
 }
 
 #[test]
@@ -244,6 +282,51 @@ fn a_mistake_is_shown_at_its_place_and_nothing_is_run() {
     assert!(stderr.contains("21 | name = \"rigns\"\n   |        ^^^^^^^\nunknown workload `rigns`, expected one of `friends`, `rings`,"), "{stderr}");
     assert!(stderr.ends_with("help: did you mean `rings`?\n"), "{stderr}");
     assert!(!folder.path().join("out").exists());
+}
+
+#[test]
+fn a_wrong_key_and_an_impossible_value_are_shown_at_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (from, to, told) in [
+        (
+            "rings = 50",
+            "rigns = 50",
+            "22 | parameters = { rigns = 50 }\n   |                ^^^^^\nunknown parameter of `rings` `rigns`",
+        ),
+        (
+            "rings = 50",
+            "rings = 0",
+            "22 | parameters = { rings = 0 }\n   |                        ^\nparameter `rings` is `0`, expected 1 to 1000000000",
+        ),
+        (
+            "threads = 2",
+            "threads = 0",
+            "23 | threads = 0\n   |           ^\n`threads` is out of range, expected 1 to 256",
+        ),
+        (
+            "threads = 2",
+            "sweep = { threads = [1, 300] }",
+            "^^^\n`threads` is out of range, expected 1 to 256",
+        ),
+        (
+            "invocations = 2",
+            "invocations = -1",
+            "4 | invocations = -1\n  |               ^^\ninvalid value",
+        ),
+        (
+            "invocations = 2",
+            "invocations = 2\naudit = true",
+            "5 | audit = true\n  |         ^^^^\n",
+        ),
+    ] {
+        let (status, stdout, stderr) = run(folder.path(), &SMALL.replace(from, to), &[]);
+        assert_eq!((status, stdout.as_str()), (2, ""), "{to}");
+        assert!(stderr.contains(told), "{to}: {stderr}");
+        assert!(!folder.path().join("out").exists(), "{to}");
+    }
+    let (status, _, stderr) = run(folder.path(), SMALL, &["--invocations", "0"]);
+    assert_eq!(status, 2);
+    assert!(stderr.contains("0 is not in 1..=1000"), "{stderr}");
 }
 
 #[test]
@@ -266,7 +349,7 @@ fn results_are_never_written_over() {
     assert_eq!(status, 2);
     assert_eq!(
         stderr,
-        "error: `out` holds runs already, expected a folder without\nhelp: choose another with `--out`\n"
+        "error: `out` holds runs already, expected a folder without\nhelp: choose another with `--out`, or continue it with `--resume`\n"
     );
 }
 
@@ -285,10 +368,46 @@ fn the_plan_can_be_seen_without_running_it() {
     let (status, first, _) = run(folder.path(), SMALL, &["--dry-run"]);
     assert_eq!(status, 0);
     assert!(first.starts_with("Does it work?\n"), "{first}");
-    assert!(first.ends_with("8 runs, order shuffled from seed 7; at most 160 s if every run reached its limit of 20 s\n"), "{first}");
+    assert!(
+        first.contains("\n10 runs, 2 under the audit first, order shuffled from seed 7\n"),
+        "{first}"
+    );
+    assert!(first.ends_with("at most 10 min, if every run reached its limit; no earlier run is known from `results`\n"), "{first}");
     assert!(!folder.path().join("out").exists());
     assert_eq!(run(folder.path(), SMALL, &["--dry-run"]).1, first);
     assert_ne!(run(folder.path(), &SMALL.replace("seed = 7", "seed = 8"), &["--dry-run"]).1, first);
+}
+
+#[test]
+fn the_time_of_a_plan_is_judged_by_earlier_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("small.toml"), SMALL).unwrap();
+    cyclotron(folder.path()).args(["run", "small.toml"]).assert().success();
+    let plan = run(folder.path(), SMALL, &["--dry-run"]).1;
+    assert!(plan.contains("\nabout "), "{plan}");
+    assert!(
+        plan.contains(" s, all of them of configurations that were run before: from 10 earlier runs in `results/small-1`; at most 10 min"),
+        "{plan}"
+    );
+    let plan = run(folder.path(), &SMALL.replace("pairs = 2000", "pairs = 3000"), &["--dry-run"]).1;
+    assert!(
+        plan.contains(" s, 5 of configurations that were run before, the others judged by their workloads: from 10 earlier runs"),
+        "{plan}"
+    );
+}
+
+#[test]
+fn a_long_plan_is_a_summary_unless_all_of_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let brief = run(folder.path(), SMALL, &["--dry-run", "--invocations", "500"]).1;
+    assert!(
+        brief.lines().count() < 15 && brief.contains("2,002 runs, 2 under the audit"),
+        "{brief}"
+    );
+    let full = run(folder.path(), SMALL, &["--dry-run", "--verbose", "--invocations", "500"]).1;
+    assert!(full.lines().count() > 2_002);
+    let (status, _, stderr) = run(folder.path(), SMALL, &["--verbose"]);
+    assert_eq!(status, 2, "{stderr}");
 }
 
 #[test]
@@ -313,8 +432,8 @@ fn the_order_of_the_plan_is_the_order_of_the_records() {
 #[test]
 fn ctrl_c_keeps_the_runs_that_had_ended() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("small.toml"), SMALL.replace("pairs = 2000", "pairs = 400000"))
-        .unwrap();
+    let experiment = unaudited().replace("pairs = 2000", "pairs = 400000");
+    fs::write(folder.path().join("small.toml"), experiment).unwrap();
     let program = assert_cmd::cargo::cargo_bin("cyclotron");
     let mut command = std::process::Command::new(program);
     command
@@ -331,7 +450,10 @@ fn ctrl_c_keeps_the_runs_that_had_ended() {
     assert_eq!(output.status.code(), Some(130));
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        stderr.contains("interrupted: ") && stderr.contains("kept of 2,000 in `out`"),
+        stderr.contains("interrupted: ")
+            && stderr.ends_with(
+                "kept of 2,000 in `out`\nhelp: `cyclotron run --resume out` makes the others\n"
+            ),
         "{stderr}"
     );
     let records = records(folder.path());

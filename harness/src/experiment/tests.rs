@@ -31,9 +31,21 @@ fn what_is_built_in_can_be_read() {
             experiment.collectors.len() * experiment.workloads.len()
         );
     }
-    let quick = Experiment::embedded("quick").unwrap();
-    assert_eq!(quick.collectors.len(), collectors::NAMES.len());
-    assert_eq!(quick.workloads.len(), workloads::NAMES.len());
+    for name in ["quick", "pauses-and-leaks"] {
+        let mut names: Vec<String> = Experiment::embedded(name)
+            .unwrap()
+            .collectors
+            .into_iter()
+            .map(|choice| choice.name)
+            .collect();
+        names.dedup();
+        assert_eq!(names, collectors::NAMES, "{name}");
+    }
+    let everything = Experiment::embedded("pauses-and-leaks").unwrap();
+    let names: Vec<&str> =
+        everything.workloads.iter().map(|(choice, _)| choice.name.as_str()).collect();
+    assert_eq!(names, workloads::NAMES);
+    assert_eq!(everything.audits().len(), everything.configurations().len());
 }
 
 #[test]
@@ -138,7 +150,7 @@ fn an_experiment_that_does_not_exist_is_told_with_those_that_do() {
     let told = Experiment::find("quikc").unwrap_err().to_string();
     assert_eq!(
         told,
-        "there is no experiment `quikc`: unknown name `quikc`, expected `quick`\nhelp: did you mean `quick`?"
+        "there is no experiment `quikc`: unknown name `quikc`, expected one of `quick`, `pauses-and-leaks`, `thresholds`, `scaling`\nhelp: did you mean `quick`?"
     );
     let told = format!("{:#}", anyhow::Error::new(Experiment::find("no/such.toml").unwrap_err()));
     assert!(told.starts_with("cannot read experiment `no/such.toml`: No such file"), "{told}");

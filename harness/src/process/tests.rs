@@ -63,6 +63,18 @@ fn a_run_that_takes_too_long_is_ended_and_recorded() {
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_holds_too_much_is_ended_and_recorded() {
+    let (status, message) = failure_of("held=$(head -c 100000000 /dev/zero | tr '\\0' x); sleep 2");
+    assert_eq!(status, Status::OutOfMemory);
+    assert!(
+        message.starts_with("ended when its process held ")
+            && message.ends_with(", more than the 64 MiB of `process-mib`"),
+        "{message}"
+    );
+}
+
 #[test]
 fn an_interrupted_run_is_ended_and_not_recorded() {
     assert!(matches!(ending_of("exec sleep 60", || true), Ending::Interrupted));
@@ -81,5 +93,13 @@ fn a_crash_is_told_in_one_line() {
     let words =
         "\nthread 'main' panicked at src/x.rs:1:1:\nbroken\nnote: run with `RUST_BACKTRACE=1`\n";
     let told = describe(ExitStatus::from_raw(101 << 8), words);
-    assert_eq!(told, "ended with status 101: thread 'main' panicked at src/x.rs:1:1:; broken");
+    let expected = "ended with status 101: thread 'main' panicked at src/x.rs:1:1:; broken";
+    assert_eq!(told, (Status::Crashed, expected.to_owned()));
+}
+
+#[test]
+fn a_verdict_of_the_audit_is_told_apart_from_a_crash() {
+    let script = "echo 'thread panicked at src/x.rs:1:1:' >&2; echo 'audit: `Node` 7 was freed too early' >&2; exit 101";
+    let expected = "audit: `Node` 7 was freed too early";
+    assert_eq!(failure_of(script), (Status::Unsound, expected.to_owned()));
 }
