@@ -174,7 +174,7 @@ fn record(line: &str) -> Result<Record, String> {
 /// # Errors
 ///
 /// If the system refuses; then the place is as it was before.
-pub fn write_whole(path: &Path, text: &str) -> Result<(), FolderError> {
+pub fn write_whole(path: &Path, contents: impl AsRef<[u8]>) -> Result<(), FolderError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(refused("make folder", parent))?;
     }
@@ -183,7 +183,7 @@ pub fn write_whole(path: &Path, text: &str) -> Result<(), FolderError> {
     let beside = PathBuf::from(beside);
     let written = (|| {
         let mut file = fs::File::create(&beside)?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
+        io::Write::write_all(&mut file, contents.as_ref())?;
         file.sync_all()?;
         fs::rename(&beside, path)
     })();
