@@ -156,7 +156,7 @@ fn name_of(number: u32) -> String {
 /// # Errors
 ///
 /// If the system refuses; then the place is as it was before.
-pub fn write_whole(path: &Path, text: impl AsRef<[u8]>) -> Result<(), FolderError> {
+pub fn write_whole(path: &Path, contents: impl AsRef<[u8]>) -> Result<(), FolderError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(refused("make folder", parent))?;
     }
@@ -165,7 +165,7 @@ pub fn write_whole(path: &Path, text: impl AsRef<[u8]>) -> Result<(), FolderErro
     let beside = PathBuf::from(beside);
     let written = (|| {
         let mut file = fs::File::create(&beside)?;
-        io::Write::write_all(&mut file, text.as_ref())?;
+        io::Write::write_all(&mut file, contents.as_ref())?;
         file.sync_all()?;
         fs::rename(&beside, path)
     })();
