@@ -1,11 +1,13 @@
 //! Workloads: programs to try ways of managing memory on, each generic over the collector.
 //!
 //! This crate must never know a collector by name, a clock (time is told by a [`Stage`]), the file system at run time
-//! (what a workload reads is embedded, or handed to it by the harness) or anything global. What a workload does is determined by its parameters,
-//! its seed and its number of threads, and it proves what it did by a checksum of data words read back through the heap.
+//! (what a workload reads is embedded, or handed to it by the harness) or anything global. What a workload does is
+//! determined by its parameters, its seed and its number of threads, and it proves what it did by a checksum of data
+//! words read back through the heap.
 //!
-//! To add a workload: write a file with a type that implements [`Workload`], and add the type to the list below. It is
-//! then offered by name, validated, tested under every collector and charted like the others.
+//! To add a workload: write a file with a type that implements [`Workload`], and add the type to the list below and
+//! small parameters to the tests. It is then offered by name, validated, tested under every collector and charted like
+//! the others. `friends.rs` is the plainest; `phases.rs` is played on the heap and on [`PlainMemory`].
 
 #![forbid(unsafe_code)]
 

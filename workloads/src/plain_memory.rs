@@ -54,8 +54,12 @@ struct Object {
 }
 
 impl PlainMemory {
-    /// What `program` comes to.
-    pub(crate) fn play(
+    /// What `program` comes to. All roots are dropped before it returns.
+    ///
+    /// # Panics
+    ///
+    /// If the program says that memory is exhausted, which plain memory never is.
+    pub fn play(
         choices: Choices,
         program: impl FnOnce(&mut Self) -> Result<(), OutOfMemory>,
     ) -> Expected {

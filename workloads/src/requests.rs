@@ -1,10 +1,10 @@
 //! Requests: a server with sessions, to which requests come whether it is ready for them or not.
 //!
-//! *Claim tested:* that pauses are what users feel. A user waits for a reply, so what counts is the time from when a
-//! request came to when it was answered, and a pause of 50 ms delays every request that comes meanwhile. The arrivals
-//! are a Poisson process fixed by the seed, and each latency is measured from the moment at which the request should have
-//! begun. A server that cannot keep up has latencies that grow; its users do not come later for it. (The opposite, to
-//! send the next request once the last is answered, hides nearly all of a pause: coordinated omission.)
+//! *Claim tested:* that the lengths of pauses tell what users feel. A user waits for a reply, so what counts is the time
+//! from when a request came to when it was answered, and a pause of 50 ms delays every request that comes meanwhile. The
+//! arrivals are a Poisson process fixed by the seed, and each latency is measured from the moment at which the request
+//! should have begun. A server that cannot keep up has latencies that grow; its users do not come later for it. (The
+//! opposite, to send the next request once the last is answered, hides nearly all of a pause: coordinated omission.)
 //!
 //! Every request points to its session, and the session to its latest requests, so a session that ends leaves cyclic
 //! garbage which has become old. A share of the requests also know their reply and are known by it; each is a small
