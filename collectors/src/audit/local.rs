@@ -87,6 +87,7 @@ impl<C: Collector> AuditedLocal<C> {
     }
 }
 
+// Every barrier is compiled once for each collector, not once more at each place of each workload.
 // SAFETY: every method does what the audited collector's own does, to which the caller's promises are passed on.
 unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
     type Handle = HandleOf<C>;
@@ -103,6 +104,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         self.local.attend();
     }
 
+    #[inline(never)]
     fn allocate(&self, kind: &Kind) -> Result<HandleOf<C>, OutOfMemory> {
         self.operation(|book| {
             let mut root = self.local.allocate(kind);
@@ -121,6 +123,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         })
     }
 
+    #[inline(never)]
     unsafe fn object(&self, root: HandleOf<C>) -> ObjectOf<C> {
         // SAFETY: by our caller.
         let object = unsafe { self.local.object(root) };
@@ -131,6 +134,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         object
     }
 
+    #[inline(never)]
     unsafe fn retain(&self, root: HandleOf<C>) -> HandleOf<C> {
         self.operation(|book| {
             let object = self.used(book, root)?;
@@ -140,6 +144,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         })
     }
 
+    #[inline(never)]
     unsafe fn release(&self, root: HandleOf<C>) {
         let released = self.attempt(|book| {
             let object = self.used(book, root)?;
@@ -155,6 +160,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         }
     }
 
+    #[inline(never)]
     unsafe fn load(&self, owner: ObjectOf<C>, slot: usize) -> Option<HandleOf<C>> {
         self.operation(|book| {
             let place = (book.used(owner.address(), self.mutator())?, slot);
@@ -167,6 +173,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         })
     }
 
+    #[inline(never)]
     unsafe fn store(&self, owner: ObjectOf<C>, slot: usize, value: Option<HandleOf<C>>) {
         self.operation(|book| {
             let owner_entry = book.used(owner.address(), self.mutator())?;
@@ -178,6 +185,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         });
     }
 
+    #[inline(never)]
     unsafe fn swap(
         &self,
         owner: ObjectOf<C>,
@@ -198,6 +206,7 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         })
     }
 
+    #[inline(never)]
     unsafe fn compare_exchange(
         &self,
         owner: ObjectOf<C>,
