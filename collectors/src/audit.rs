@@ -25,6 +25,7 @@
 //! say nothing about a run without.
 
 pub use findings::{Curve, CurvePoint, Drag, Findings, Leaks};
+pub use picture::Pictured;
 
 mod book;
 mod curve;
@@ -33,6 +34,7 @@ mod history;
 mod leaks;
 mod local;
 mod merlin;
+mod picture;
 
 #[cfg(all(test, not(loom)))]
 mod broken;
@@ -112,6 +114,17 @@ impl<C: Collector> Heap<Audited<C>> {
         let mut book = lock(&self.inner.collector.book);
         book.settle::<C::Header>(&self.inner.core.space)?;
         Ok(book.findings(C::CAPABILITIES.reclaims))
+    }
+
+    /// All objects that the heap holds, in the order in which they were made.
+    ///
+    /// # Errors
+    ///
+    /// If the collector has freed something too early.
+    pub fn picture(&self) -> Result<Vec<Pictured>, Violation> {
+        let mut book = lock(&self.inner.collector.book);
+        book.settle::<C::Header>(&self.inner.core.space)?;
+        Ok(book.picture::<C::Header>())
     }
 
     /// The histories of at most `limit` dead objects that the collector has not freed though by its capabilities it can,

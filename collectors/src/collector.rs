@@ -193,6 +193,21 @@ pub unsafe trait Local<H: Header> {
 
     /// The mutator is about to detach; all of its roots are gone.
     fn leave(&self) {}
+
+    /// How near each generation is to its collection, youngest first. Default: there are no such counts.
+    fn generations(&self) -> Vec<Progress> {
+        Vec::new()
+    }
+}
+
+/// How near a generation is to its collection: it is due when the count exceeds the threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Of the youngest generation allocations less frees since its last collection; of another the collections of the
+    /// next younger one.
+    pub count: u64,
+    /// What the count must exceed.
+    pub threshold: u64,
 }
 
 /// What a collection found.

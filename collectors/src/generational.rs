@@ -43,8 +43,8 @@
 use std::cell::{Cell, RefCell};
 
 use crate::{
-    Capabilities, Cause, Collected, Collector, Event, Finalizers, OutOfMemory, Reclaims, Setting,
-    SettingsError, SideTables,
+    Capabilities, Cause, Collected, Collector, Event, Finalizers, OutOfMemory, Progress, Reclaims,
+    Setting, SettingsError, SideTables,
     collector::{Inspection, Local},
     counts::{atomic::AtomicCount, release::Release, slot},
     heap::{Amount, Kind, Object, Seat, block::Block, seat::Condition},
@@ -486,6 +486,18 @@ unsafe impl<T: Trigger> Local<AtomicCount> for GenerationalLocal<T> {
                 return None;
             }
         }
+    }
+
+    fn generations(&self) -> Vec<Progress> {
+        let schedule = self.collector.schedule();
+        // Relaxed: a late look costs nothing: a statistic.
+        let flushed = self.collector.flushed.load(Relaxed);
+        let young = (flushed + self.count.get()).max(0).unsigned_abs();
+        let thresholds = schedule.trigger.thresholds();
+        let counts = [young, schedule.counts[1].into(), schedule.counts[2].into()];
+        let progress =
+            |(count, threshold): (u64, u32)| Progress { count, threshold: threshold.into() };
+        counts.into_iter().zip(thresholds).map(progress).collect()
     }
 
     fn leave(&self) {

@@ -40,8 +40,8 @@ pub mod triggers;
 
 pub use crate::{
     collector::{
-        Capabilities, Collected, Collector, Finalizers, Local, NoSettings, Reclaims, Setting,
-        SettingsError,
+        Capabilities, Collected, Collector, Finalizers, Local, NoSettings, Progress, Reclaims,
+        Setting, SettingsError,
     },
     event::{Cause, Event, Observer},
     heap::{

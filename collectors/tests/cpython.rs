@@ -290,3 +290,23 @@ fn a_collection_inside_a_finalizer_of_a_collection_does_nothing() {
     assert_eq!(mutator.collect().freed, 2);
     mutator.check();
 }
+
+#[test]
+fn a_collection_zeroes_its_counts_and_adds_one_to_the_next() {
+    let heap = heap([700, 10, 10], None);
+    let class = heap.class(Layout::new("Node").slots(1));
+    let mutator = heap.attach();
+    let counts =
+        || mutator.generations().iter().map(|generation| generation.count).collect::<Vec<_>>();
+    let _kept: Vec<_> = (0..5).map(|_| mutator.alloc(&class).unwrap()).collect();
+    assert_eq!(counts(), [5, 0, 0]);
+    let collections =
+        [(0, [0, 1, 0]), (0, [0, 2, 0]), (1, [0, 0, 1]), (1, [0, 0, 2]), (2, [0, 0, 0])];
+    for (generation, expected) in collections {
+        mutator.collect_generation(generation);
+        assert_eq!(counts(), expected, "after a collection of generation {generation}");
+    }
+    let thresholds: Vec<u64> =
+        mutator.generations().iter().map(|generation| generation.threshold).collect();
+    assert_eq!(thresholds, [700, 10, 10]);
+}

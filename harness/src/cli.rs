@@ -6,6 +6,7 @@ use crate::{
     folder::FolderError,
     list, measure, process, report,
     run::{self, ResumeError, UsageError},
+    tour,
 };
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -32,6 +33,7 @@ enum Verb {
     Run(run::Run),
     Report(report::Report),
     Check(check::Check),
+    Tour(tour::Tour),
     #[command(name = process::VERB, hide = true)]
     RunOneJob,
 }
@@ -61,6 +63,7 @@ impl Cli {
             Verb::Run(run) => run.run(),
             Verb::Report(report) => report.run(),
             Verb::Check(check) => check.run(),
+            Verb::Tour(tour) => tour.run(),
             Verb::RunOneJob => run_one_job(),
         }
     }

@@ -1,13 +1,14 @@
 //! The program `cyclotron`: experiments, runs, records, charts and reports.
 //!
 //! Alone among the crates it touches files, clocks, TOML and the terminal. It names no collector and no workload but the
-//! baseline of throughput: it takes them from the lists of their crates. One run is one process.
+//! baseline of throughput and those of the tour: it takes them from the lists of their crates. One run is one process.
 
 pub mod check;
 pub mod cli;
 pub mod list;
 pub mod report;
 pub mod run;
+pub mod tour;
 
 pub mod experiment;
 pub mod input;

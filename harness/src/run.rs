@@ -67,6 +67,13 @@ pub struct UsageError {
     help: Option<String>,
 }
 
+impl UsageError {
+    /// What is wrong, and what to do if that is known.
+    pub fn new(message: String, help: Option<String>) -> Self {
+        Self { message, help }
+    }
+}
+
 /// An experiment, what has been made of it, and what has not.
 #[derive(Debug)]
 struct Undertaking {

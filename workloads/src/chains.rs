@@ -2,10 +2,10 @@
 
 use collectors::OutOfMemory;
 
-use crate::{Choices, Memory, Reference};
+use crate::{Choices, Memory, Reference, memory::STRETCH};
 
 /// The slot of a node that holds the next one.
-const NEXT: usize = 0;
+pub(crate) const NEXT: usize = 0;
 
 /// What a chain of nodes is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,11 @@ pub(crate) fn make<M: Memory>(
 /// Reads every node once, and the first of a ring again when the ring closes.
 pub(crate) fn read<M: Memory>(memory: &mut M, head: &M::Root, size: u32) {
     let mut node = head.clone();
-    for _ in 1..size {
+    for passed in 1..size as usize {
         memory.read(&node);
+        if passed.is_multiple_of(STRETCH) {
+            memory.safepoint();
+        }
         let Some(next) = node.get(NEXT) else { return };
         node = next;
     }

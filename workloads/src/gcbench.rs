@@ -9,7 +9,7 @@
 //! The numbers of trees are those of the original, in which the tree that stretches the heap is two levels deeper than
 //! the long-lived one.
 
-use collectors::{Class, Collector, Layout, OutOfMemory, Root};
+use collectors::{Class, Collector, OutOfMemory, Root};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -90,10 +90,9 @@ impl Workload for GcBench {
         program: &mut Program<'_, C>,
         parameters: &Parameters,
     ) -> Result<Setup<C>, OutOfMemory> {
-        let array = Layout::new("Array").words(parameters.array_words).acyclic();
         Ok(Setup {
             node: program.class("Node", 2, parameters.words),
-            array: program.heap().class(array),
+            array: program.acyclic_class("Array", 0, parameters.array_words),
         })
     }
 

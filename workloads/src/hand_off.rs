@@ -43,7 +43,7 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { rounds: 4000, batch: 32, chain_size: 8, cyclic_percent: 25, words: 2 }
+        Self { rounds: 8000, batch: 32, chain_size: 8, cyclic_percent: 25, words: 2 }
     }
 }
 
@@ -69,7 +69,7 @@ impl Workload for HandOff {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter {
             name: "rounds",
-            default: "4000",
+            default: "8000",
             unit: "batches",
             range: "1 to 1000000000",
             meaning: "batches handed over by each thread",

@@ -12,18 +12,17 @@
 
 pub use graph::{Graph, GraphError};
 
-mod counting;
 mod graph;
 mod parts;
 
-use collectors::{Class, Collector, Layout, OutOfMemory, Root};
+use collectors::{Class, Collector, OutOfMemory};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use self::parts::{Found, Parts};
 use crate::{
-    Choices, Expected, InputFile, Memory, Parameter, ParameterError, Program, Workload,
-    parameter::within,
+    Choices, Expected, InputFile, Memory, Parameter, ParameterError, PlainMemory, Program,
+    Reference, Workload, memory::STRETCH, parameter::within,
 };
 
 /// The workload `heap-graph`.
@@ -52,6 +51,10 @@ pub enum Captured {
     SyntaxTrees,
     /// A server with an event loop, sessions, documents, caches and mail.
     Service,
+    /// An editor with the trees of some documents, listeners and what can be undone.
+    Documents,
+    /// An application of plugins: classes made at run time, closures, weak registries, waiting tasks.
+    Plugins,
 }
 
 impl Default for Parameters {
@@ -61,13 +64,13 @@ impl Default for Parameters {
 }
 
 /// What the threads share: the graph, its parts, and the classes of its objects.
-pub struct Setup<C: Collector> {
+pub struct Setup<K> {
     graph: Graph,
     parts: Parts,
-    classes: Vec<Class<C>>,
+    classes: Vec<K>,
     /// For each object the index of its class.
     class_of: Vec<u16>,
-    table: Class<C>,
+    table: K,
 }
 
 impl Workload for HeapGraph {
@@ -79,7 +82,7 @@ impl Workload for HeapGraph {
             name: "graph",
             default: "service",
             unit: "name",
-            range: "syntax-trees, service",
+            range: "syntax-trees, service, documents, plugins",
             meaning: "the captured graph that is rebuilt",
         },
         Parameter {
@@ -106,7 +109,7 @@ impl Workload for HeapGraph {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<C>;
+    type Setup<C: Collector> = Setup<Class<C>>;
 
     fn files(parameters: &mut Parameters) -> Vec<&mut InputFile> {
         parameters.file.iter_mut().collect()
@@ -127,53 +130,23 @@ impl Workload for HeapGraph {
     fn prepare<C: Collector>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Setup<C>, OutOfMemory> {
-        let heap = program.heap();
-        let graph = parameters.load();
-        let parts = Parts::new(&graph, parameters.part_size);
-        let mut known = BTreeMap::new();
-        let mut classes = Vec::new();
-        let class_of = (0..graph.objects()).map(|object| {
-            let kind = (graph.words(object), graph.is_tracked(object));
-            *known.entry(kind).or_insert_with(|| {
-                let (words, is_tracked) = kind;
-                let name = if is_tracked { "Container" } else { "Leaf" };
-                let layout = Layout::new(format!("{name} of {words} words")).words(words);
-                classes.push(heap.class(if is_tracked { layout } else { layout.acyclic() }));
-                (classes.len() - 1) as u16
-            })
-        });
-        let class_of = class_of.collect();
-        Ok(Setup { graph, parts, classes, class_of, table: program.class("Table", 0, 0) })
+    ) -> Result<Setup<Class<C>>, OutOfMemory> {
+        Ok(Setup::new(program, parameters))
     }
 
     fn play<C: Collector>(
         program: &mut Program<'_, C>,
-        setup: &Setup<C>,
+        setup: &Setup<Class<C>>,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
-        let entries = build(program, setup)?;
-        let mut goal = parameters.goal(&setup.graph);
-        let mut local = vec![0; setup.graph.objects()];
-        while goal > 0 {
-            let part = setup.parts.choose(&mut program.choices);
-            let members = setup.parts.members(part);
-            replace(program, setup, &entries, part, &mut local)?;
-            goal = goal.saturating_sub(members.len() as u64);
-        }
-        read(program, setup, &entries);
-        let mut order: Vec<usize> = (0..entries.slots()).collect();
-        program.choices.shuffle(&mut order);
-        for position in order {
-            program.set(&entries, position, None);
-        }
-        Ok(())
+        play(program, setup, parameters)
     }
 
     fn predict(parameters: &Parameters, choices: Choices) -> Expected {
-        let graph = parameters.load();
-        let parts = Parts::new(&graph, parameters.part_size);
-        counting::predict(&graph, &parts, parameters.goal(&graph), choices)
+        PlainMemory::play(choices, |memory| {
+            let setup = Setup::new(memory, parameters);
+            play(memory, &setup, parameters)
+        })
     }
 }
 
@@ -198,62 +171,105 @@ impl Captured {
         match self {
             Self::SyntaxTrees => include_bytes!("../graphs/syntax-trees.graph"),
             Self::Service => include_bytes!("../graphs/service.graph"),
+            Self::Documents => include_bytes!("../graphs/documents.graph"),
+            Self::Plugins => include_bytes!("../graphs/plugins.graph"),
         }
     }
 }
 
+impl<K> Setup<K> {
+    fn new<M: Memory<Class = K>>(memory: &mut M, parameters: &Parameters) -> Self {
+        let graph = parameters.load();
+        let parts = Parts::new(&graph, parameters.part_size);
+        let mut known = BTreeMap::new();
+        let mut classes = Vec::new();
+        let class_of = (0..graph.objects()).map(|object| {
+            let kind = (graph.words(object), graph.is_tracked(object));
+            *known.entry(kind).or_insert_with(|| {
+                let (words, is_tracked) = kind;
+                classes.push(if is_tracked {
+                    memory.class(&format!("Container of {words} words"), 0, words)
+                } else {
+                    memory.acyclic_class(&format!("Leaf of {words} words"), 0, words)
+                });
+                (classes.len() - 1) as u16
+            })
+        });
+        let class_of = class_of.collect();
+        Self { graph, parts, classes, class_of, table: memory.class("Table", 0, 0) }
+    }
+}
+
+/// Makes the graph, replaces it part by part, and drops it entry by entry.
+fn play<M: Memory>(
+    memory: &mut M,
+    setup: &Setup<M::Class>,
+    parameters: &Parameters,
+) -> Result<(), OutOfMemory> {
+    let entries = build(memory, setup)?;
+    let mut goal = parameters.goal(&setup.graph);
+    let mut local = vec![0; setup.graph.objects()];
+    while goal > 0 {
+        let part = setup.parts.choose(memory.choices());
+        let members = setup.parts.members(part);
+        replace(memory, setup, &entries, part, &mut local)?;
+        goal = goal.saturating_sub(members.len() as u64);
+    }
+    read(memory, setup, &entries);
+    let mut order: Vec<usize> = (0..entries.slots()).collect();
+    memory.choices().shuffle(&mut order);
+    for position in order {
+        memory.set(&entries, position, None);
+    }
+    Ok(())
+}
+
 /// Makes the whole graph and returns the table of its entries.
-fn build<'m, C: Collector>(
-    program: &mut Program<'m, C>,
-    setup: &Setup<C>,
-) -> Result<Root<'m, C>, OutOfMemory> {
+fn build<M: Memory>(memory: &mut M, setup: &Setup<M::Class>) -> Result<M::Root, OutOfMemory> {
     let graph = &setup.graph;
-    let entries = program.alloc_with(&setup.table, graph.entries().len() as u32)?;
+    let entries = memory.alloc_with(&setup.table, graph.entries().len() as u32)?;
     // As a reader of pickles does, the program keeps what it has made in a table until all of it is linked.
-    let memo = program.alloc_with(&setup.table, graph.objects() as u32)?;
+    let memo = memory.alloc_with(&setup.table, graph.objects() as u32)?;
     for object in 0..graph.objects() {
-        let made = make(program, setup, object)?;
-        program.set(&memo, object, Some(&made));
+        let made = make(memory, setup, object)?;
+        memory.set(&memo, object, Some(&made));
     }
     for object in 0..graph.objects() {
         let Some(source) = memo.get(object) else { continue };
         for (slot, &target) in graph.slots(object).iter().enumerate() {
-            program.set(&source, slot, memo.get(target as usize).as_ref());
+            memory.set(&source, slot, memo.get(target as usize).as_ref());
         }
         if object.is_multiple_of(STRETCH) {
-            program.safepoint();
+            memory.safepoint();
         }
     }
     for (position, &entry) in graph.entries().iter().enumerate() {
-        program.set(&entries, position, memo.get(entry as usize).as_ref());
+        memory.set(&entries, position, memo.get(entry as usize).as_ref());
     }
     Ok(entries)
 }
 
-/// Objects handled between two safepoints where nothing is allocated: some tens of microseconds.
-const STRETCH: usize = 256;
-
 /// Makes one object, its slots null.
-fn make<'m, C: Collector>(
-    program: &mut Program<'m, C>,
-    setup: &Setup<C>,
+fn make<M: Memory>(
+    memory: &mut M,
+    setup: &Setup<M::Class>,
     object: usize,
-) -> Result<Root<'m, C>, OutOfMemory> {
+) -> Result<M::Root, OutOfMemory> {
     let class = &setup.classes[usize::from(setup.class_of[object])];
-    program.alloc_with(class, setup.graph.slots(object).len() as u32)
+    memory.alloc_with(class, setup.graph.slots(object).len() as u32)
 }
 
 /// Replaces a part by a fresh copy. `local` is scratch space: each member's place in the part.
-fn replace<'m, C: Collector>(
-    program: &mut Program<'m, C>,
-    setup: &Setup<C>,
-    entries: &Root<'m, C>,
+fn replace<M: Memory>(
+    memory: &mut M,
+    setup: &Setup<M::Class>,
+    entries: &M::Root,
     part: usize,
     local: &mut [u32],
 ) -> Result<(), OutOfMemory> {
     let (graph, parts) = (&setup.graph, &setup.parts);
     let members = parts.members(part);
-    let mut old: Vec<Option<Root<'m, C>>> = Vec::with_capacity(members.len());
+    let mut old: Vec<Option<M::Root>> = Vec::with_capacity(members.len());
     for (place, &member) in members.iter().enumerate() {
         local[member as usize] = place as u32;
         // The first member leads the part; every other was found through one before it.
@@ -265,25 +281,25 @@ fn replace<'m, C: Collector>(
             _ => find(parts, entries, member),
         };
         if let Some(found) = &found {
-            program.read(found);
+            memory.read(found);
         }
         old.push(found);
     }
 
     let mut new = Vec::with_capacity(members.len());
     for &member in members {
-        new.push(make(program, setup, member as usize)?);
+        new.push(make(memory, setup, member as usize)?);
     }
     for ((&member, old), copy) in members.iter().zip(&old).zip(&new) {
         let Some(old) = old else { continue };
         for (slot, &target) in graph.slots(member as usize).iter().enumerate() {
             let value = old.get(slot);
             if let Some(value) = &value {
-                program.glance(value);
+                memory.glance(value);
             }
             let is_inside = parts.part_of(target) == Some(part);
             let inside = is_inside.then(|| &new[local[target as usize] as usize]);
-            program.set(copy, slot, inside.or(value.as_ref()));
+            memory.set(copy, slot, inside.or(value.as_ref()));
         }
     }
 
@@ -291,29 +307,25 @@ fn replace<'m, C: Collector>(
     for edge in parts.inbound(part) {
         if source.as_ref().is_none_or(|&(number, _)| number != edge.source) {
             source = Some((edge.source, find(parts, entries, edge.source)));
-            program.safepoint();
+            memory.safepoint();
         }
         let Some((_, Some(source))) = &source else { continue };
         let copy = &new[local[edge.target as usize] as usize];
-        if let Some(old) = program.swap(source, edge.slot as usize, Some(copy)) {
-            program.glance(&old);
+        if let Some(old) = memory.swap(source, edge.slot as usize, Some(copy)) {
+            memory.glance(&old);
         }
     }
     for &(position, entry) in parts.entries(part) {
         let copy = &new[local[entry as usize] as usize];
-        if let Some(old) = program.swap(entries, position as usize, Some(copy)) {
-            program.glance(&old);
+        if let Some(old) = memory.swap(entries, position as usize, Some(copy)) {
+            memory.glance(&old);
         }
     }
     Ok(())
 }
 
 /// Follows the edges by which an object was found, from an entry on.
-fn find<'m, C: Collector>(
-    parts: &Parts,
-    entries: &Root<'m, C>,
-    object: u32,
-) -> Option<Root<'m, C>> {
+fn find<R: Reference>(parts: &Parts, entries: &R, object: u32) -> Option<R> {
     let mut path = Vec::new();
     let mut at = object;
     let position = loop {
@@ -330,16 +342,16 @@ fn find<'m, C: Collector>(
 }
 
 /// Reads every object once, and every edge.
-fn read<'m, C: Collector>(program: &mut Program<'m, C>, setup: &Setup<C>, entries: &Root<'m, C>) {
+fn read<M: Memory>(memory: &mut M, setup: &Setup<M::Class>, entries: &M::Root) {
     let mut handled: usize = 0;
     for (position, &entry) in setup.graph.entries().iter().enumerate() {
         let mut pending: Vec<_> =
             entries.get(position).map(|root| (entry, root)).into_iter().collect();
         while let Some((object, root)) = pending.pop() {
-            program.read(&root);
+            memory.read(&root);
             for (slot, &target) in setup.graph.slots(object as usize).iter().enumerate() {
                 let Some(value) = root.get(slot) else { continue };
-                program.glance(&value);
+                memory.glance(&value);
                 let found = Found::Slot { source: object, slot: slot as u32 };
                 if setup.parts.found(target) == found {
                     pending.push((target, value));
@@ -347,7 +359,7 @@ fn read<'m, C: Collector>(program: &mut Program<'m, C>, setup: &Setup<C>, entrie
             }
             handled += 1;
             if handled.is_multiple_of(STRETCH) {
-                program.safepoint();
+                memory.safepoint();
             }
         }
     }

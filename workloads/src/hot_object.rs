@@ -38,7 +38,7 @@ pub struct Parameters {
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { rounds: 500_000, copies: 8, loads: 8, words: 2 }
+        Self { rounds: 1_000_000, copies: 8, loads: 8, words: 2 }
     }
 }
 
@@ -58,7 +58,7 @@ impl Workload for HotObject {
     const PARAMETERS: &'static [Parameter] = &[
         Parameter {
             name: "rounds",
-            default: "500000",
+            default: "1000000",
             unit: "rounds",
             range: "1 to 1000000000",
             meaning: "rounds of each thread, in each of which it makes an object of its own",

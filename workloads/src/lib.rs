@@ -36,12 +36,20 @@ mod workload;
 mod registry;
 
 pub mod binary_trees;
+pub mod dead_cycle_drip;
+pub mod doubly_linked;
 pub mod friends;
 pub mod gcbench;
 pub mod growing_live;
 pub mod hand_off;
 pub mod heap_graph;
 pub mod hot_object;
+pub mod ladder;
+pub mod lifetimes;
+pub mod long_list;
+pub mod lru_cache;
+pub mod phases;
+pub mod random_graph;
 pub mod requests;
 pub mod rings;
 
@@ -55,4 +63,12 @@ workloads![
     hand_off::HandOff,
     hot_object::HotObject,
     requests::Requests,
+    long_list::LongList,
+    ladder::Ladder,
+    dead_cycle_drip::DeadCycleDrip,
+    doubly_linked::DoublyLinked,
+    lru_cache::LruCache,
+    random_graph::RandomGraph,
+    lifetimes::Lifetimes,
+    phases::Phases,
 ];

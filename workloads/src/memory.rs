@@ -8,6 +8,9 @@ use collectors::OutOfMemory;
 
 use crate::Choices;
 
+/// Objects handled between two safepoints where nothing is allocated: some tens of microseconds.
+pub(crate) const STRETCH: usize = 256;
+
 /// Makes objects, links them, and sums what it reads of them.
 pub trait Memory {
     /// What an object is to look like.
@@ -17,6 +20,9 @@ pub trait Memory {
 
     /// A class of objects that have so many slots and words.
     fn class(&mut self, name: &str, slots: u32, words: u32) -> Self::Class;
+
+    /// The same for objects that cannot be part of a cycle.
+    fn acyclic_class(&mut self, name: &str, slots: u32, words: u32) -> Self::Class;
 
     /// What this thread draws from.
     fn choices(&mut self) -> &mut Choices;

@@ -84,6 +84,10 @@ impl Memory for PlainMemory {
         PlainClass { slots, words }
     }
 
+    fn acyclic_class(&mut self, name: &str, slots: u32, words: u32) -> PlainClass {
+        self.class(name, slots, words)
+    }
+
     fn choices(&mut self) -> &mut Choices {
         &mut self.choices
     }
@@ -188,23 +192,28 @@ impl World {
 
     /// Takes a reference away; frees the object if it was the last, and those that this leaves without one.
     fn release(&mut self, object: u32) {
-        let mut pending = vec![object];
-        while let Some(number) = pending.pop() {
-            let object = &mut self.objects[number as usize];
-            assert!(object.count > 0, "an object was released after its end");
-            object.count -= 1;
-            if object.count > 0 {
-                continue;
-            }
-            let slots = object.slots..object.slots + object.shape.slots as usize;
-            self.free.entry(object.shape.slots).or_default().push(number);
-            for slot in &mut self.slots[slots] {
-                let value = std::mem::replace(slot, NULL);
-                if value != NULL {
-                    pending.push(value);
+        if !self.take_last(object) {
+            return;
+        }
+        let mut dead = vec![object];
+        while let Some(number) = dead.pop() {
+            let Object { slots, shape, .. } = self.objects[number as usize];
+            self.free.entry(shape.slots).or_default().push(number);
+            for slot in slots..slots + shape.slots as usize {
+                let value = std::mem::replace(&mut self.slots[slot], NULL);
+                if value != NULL && self.take_last(value) {
+                    dead.push(value);
                 }
             }
         }
+    }
+
+    /// Takes a reference away and says whether it was the last.
+    fn take_last(&mut self, object: u32) -> bool {
+        let object = &mut self.objects[object as usize];
+        assert!(object.count > 0, "an object was released after its end");
+        object.count -= 1;
+        object.count == 0
     }
 
     /// The objects that have not been freed.

@@ -46,8 +46,7 @@ impl<'m, C: Collector> Program<'m, C> {
         Outcome { checksum: self.checksum, operations: self.operations }
     }
 
-    /// The heap that it runs on.
-    pub fn heap(&self) -> &'m Heap<C> {
+    fn heap(&self) -> &'m Heap<C> {
         self.mutator.heap()
     }
 
@@ -106,6 +105,10 @@ impl<'m, C: Collector> Memory for Program<'m, C> {
 
     fn class(&mut self, name: &str, slots: u32, words: u32) -> Class<C> {
         self.heap().class(Layout::new(name).slots(slots).words(words))
+    }
+
+    fn acyclic_class(&mut self, name: &str, slots: u32, words: u32) -> Class<C> {
+        self.heap().class(Layout::new(name).slots(slots).words(words).acyclic())
     }
 
     fn choices(&mut self) -> &mut Choices {

@@ -47,7 +47,11 @@ fn an_unknown_parameter_is_an_error_that_lists_the_known_ones() {
 #[test]
 fn an_unknown_graph_is_an_error_that_lists_the_known_ones() {
     let message = validate("heap-graph", json!({ "graph": "servise" })).unwrap_err();
-    assert_eq!(message, "unknown variant `servise`, expected `syntax-trees` or `service`");
+    assert_eq!(
+        message,
+        "unknown variant `servise`, \
+         expected one of `syntax-trees`, `service`, `documents`, `plugins`"
+    );
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn what_is_held_at_the_end_is_what_the_collector_cannot_reclaim_to_the_byte() {
 
 #[test]
 fn the_shipped_graphs_are_rebuilt_and_leave_what_they_should() {
-    for graph in ["service", "syntax-trees"] {
+    for graph in ["service", "syntax-trees", "documents", "plugins"] {
         for collector in collectors::NAMES {
             let parameters = serde_json::json!({ "graph": graph, "turnover": 1 });
             let parameters = serde_json::from_value(parameters).unwrap();

@@ -65,9 +65,9 @@ pub(super) struct Entry {
     pub(super) address: usize,
     /// Its number: objects are numbered as they are made.
     pub(super) number: u64,
-    class: u32,
+    pub(super) class: u32,
     /// Roots and shared handles that refer to it.
-    roots: u32,
+    pub(super) roots: u32,
     pub(super) bytes: u64,
     pub(super) slots: Box<[u32]>,
     born: Change,
@@ -480,18 +480,22 @@ impl Book {
         }
     }
 
+    pub(super) fn class_name(&self, number: u32) -> &str {
+        &self.classes[number as usize]
+    }
+
     pub(super) fn history(&self, index: u32) -> History<'_> {
         let entry = &self.entries[index as usize];
         History {
             number: entry.number,
-            class: &self.classes[entry.class as usize],
+            class: self.class_name(entry.class),
             bytes: entry.bytes,
             born: entry.born,
             gained: entry.gained,
             lost: entry.lost,
             died: entry.died,
             freed: entry.freed,
-            header: String::new(),
+            count: None,
         }
     }
 

@@ -33,8 +33,8 @@ pub(super) struct History<'b> {
     pub(super) lost: Option<Change>,
     pub(super) died: Option<Moment>,
     pub(super) freed: Option<Moment>,
-    /// What the collector's own header says.
-    pub(super) header: String,
+    /// What the collector counts.
+    pub(super) count: Option<u64>,
 }
 
 impl fmt::Display for Holder {
@@ -65,7 +65,7 @@ impl fmt::Display for Told {
 
 impl fmt::Display for History<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, class, bytes, born, gained, lost, died, freed, header } = self;
+        let Self { number, class, bytes, born, gained, lost, died, freed, count } = self;
         write!(formatter, "object {number}, a `{class}` of {bytes} bytes: made for {born}")?;
         write!(formatter, "; last gained {gained}")?;
         if let Some(lost) = lost {
@@ -79,8 +79,8 @@ impl fmt::Display for History<'_> {
             Some(freed) => write!(formatter, "; freed in {}", Told(*freed))?,
             None => write!(formatter, "; never freed")?,
         }
-        if !header.is_empty() {
-            write!(formatter, "; {header}")?;
+        if let Some(count) = count {
+            write!(formatter, "; its count is {count}")?;
         }
         Ok(())
     }

@@ -72,12 +72,12 @@ impl Book {
         let tell = |index: u32| {
             // SAFETY: the object has not been freed, so it is in the heap.
             let object = unsafe { Object::<H>::at(self.entries[index as usize].address) };
-            let header = object.header().describe();
+            let count = object.header().count();
             let held = match references[&index] {
                 0 => "nothing dead refers to it".to_owned(),
                 count => format!("{count} references of dead objects keep it"),
             };
-            History { header, ..self.history(index) }.to_string() + "; " + &held
+            History { count, ..self.history(index) }.to_string() + "; " + &held
         };
         forgotten.into_iter().take(limit).map(tell).collect()
     }

@@ -2,7 +2,7 @@
 
 use super::{Violation, book::Book, history::Holder, lock};
 use crate::{
-    Collected, Collector,
+    Collected, Collector, Progress,
     collector::Local,
     heap::{Kind, Object, OutOfMemory, Seat, quarantine::Quarantine, space::Space},
     threads::sync::{Arc, Mutex, thread},
@@ -247,5 +247,9 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
 
     fn leave(&self) {
         self.local.leave();
+    }
+
+    fn generations(&self) -> Vec<Progress> {
+        self.local.generations()
     }
 }

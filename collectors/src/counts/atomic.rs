@@ -67,9 +67,8 @@ impl Header for AtomicCount {
         Self::new()
     }
 
-    fn describe(&self) -> String {
-        // Relaxed: a statistic.
-        format!("its count is {}", self.word.load(Relaxed) / ONE)
+    fn count(&self) -> Option<u64> {
+        Some(u64::from(self.count()))
     }
 }
 

@@ -32,9 +32,9 @@ pub trait Header: Send + Sync + 'static {
     /// The header of a new object.
     fn newborn() -> Self;
 
-    /// What it says of its object, for whoever looks for a mistake; empty if nothing.
-    fn describe(&self) -> String {
-        String::new()
+    /// How many references the object has, if that is counted.
+    fn count(&self) -> Option<u64> {
+        None
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use super::root::{Root, Shared};
 use crate::{
-    Class, Collected, Collector, Event, Heap, OutOfMemory,
+    Class, Collected, Collector, Event, Heap, OutOfMemory, Progress,
     collector::Local,
     heap::{Kind, Object, seat::Condition},
     threads::world::Attention,
@@ -147,6 +147,12 @@ impl<C: Collector> Mutator<C> {
         self.run_finalizers();
         collected += self.local.seat().take_finished();
         collected
+    }
+
+    /// How near each generation is to its collection, youngest first; empty if the collector has no such counts. Of a
+    /// heap with several mutators the youngest count is what this one knows: what the others keep to themselves is missing.
+    pub fn generations(&self) -> Vec<Progress> {
+        self.local.generations()
     }
 
     /// Runs `f` while this mutator counts as stopped: around whatever waits for something else than this heap. The

@@ -6,7 +6,7 @@ use super::{heap::Heap, mutator::Mutator};
 use crate::{
     Collector,
     collector::Local,
-    heap::Object,
+    heap::{Header, Object},
     threads::{sync::atomic::Ordering::Relaxed, world::Attention},
 };
 
@@ -206,6 +206,12 @@ impl<'m, C: Collector> Root<'m, C> {
     pub fn same(&self, other: &Root<'_, C>) -> bool {
         self.require_same_mutator(other);
         self.object() == other.object()
+    }
+
+    /// How many references the object has, this root included, if the collector counts them: Python's `sys.getrefcount`
+    /// less the one that its own argument makes.
+    pub fn count(&self) -> Option<u64> {
+        self.object().header().count()
     }
 
     /// A number that no other living object of the heap has, and that stays the same: Python's `id()`.

@@ -22,9 +22,12 @@ fn a_graph_is_what_was_written() {
 
 #[test]
 fn the_shipped_graphs_are_real_and_large() {
-    for (captured, program) in
-        [(Captured::SyntaxTrees, "syntax_trees.py"), (Captured::Service, "service.py")]
-    {
+    for (captured, program) in [
+        (Captured::SyntaxTrees, "syntax_trees.py"),
+        (Captured::Service, "service.py"),
+        (Captured::Documents, "documents.py"),
+        (Captured::Plugins, "plugins.py"),
+    ] {
         let graph = Graph::decode(captured.bytes()).unwrap();
         assert_eq!(graph.origin(), format!("CPython 3.11.7, {program}"));
         assert!(graph.objects() > 50_000, "{program} has only {} objects", graph.objects());
