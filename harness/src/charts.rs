@@ -4,17 +4,31 @@
 //! is better.
 
 mod canvas;
-mod cost;
+mod legend;
+mod look;
+mod memory;
+mod overview;
 mod palette;
+mod panel;
 mod pauses_and_leaks;
+mod percentiles;
+mod picture;
+mod portion;
 mod scale;
+mod scaling;
+mod sweep;
+mod throughput;
+mod timeline;
+mod words;
 
 use crate::{
-    results::{Range, Results, round},
+    results::{Range, Results, round, samples::Samples},
     units,
 };
+use look::Looks;
 
 pub use palette::{THEME, colour_code};
+pub use picture::png;
 
 /// One drawn chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +39,25 @@ pub struct Chart {
     pub title: String,
     /// The picture.
     pub svg: String,
+    /// Where in a report it belongs.
+    pub section: Section,
+}
+
+/// A part of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// Everything at a glance.
+    Overview,
+    /// Pauses, and what was leaked and floated meanwhile.
+    Garbage,
+    /// What it costs in speed.
+    Throughput,
+    /// What settings trade for what.
+    Sweep,
+    /// What grows with what.
+    Scaling,
+    /// One workload, by its place among the results' groups.
+    Workload(usize),
 }
 
 /// Why a chart could not be drawn.
@@ -35,17 +68,65 @@ pub struct ChartError {
     message: String,
 }
 
-/// Draws all charts: pauses beside leaks for everything first, then one a workload.
+/// Draws all charts, section by section.
 ///
 /// # Errors
 ///
 /// If the drawing library refuses.
-pub fn draw(results: &Results<'_>) -> Result<Vec<Chart>, ChartError> {
-    let mut charts = vec![pauses_and_leaks::draw(results)?];
-    for group in &results.groups {
-        charts.push(cost::draw(results, group)?);
+pub fn draw(results: &Results<'_>, samples: &Samples) -> Result<Vec<Chart>, ChartError> {
+    let looks = Looks::of(results);
+    let mut charts = vec![overview::draw(results, &looks)?];
+    for (section, drawn) in [
+        (Section::Garbage, pauses_and_leaks::draw(results)?),
+        (Section::Throughput, throughput::draw(results, &looks)?),
+        (Section::Sweep, sweep::draw(results, &looks)?),
+        (Section::Scaling, scaling::draw(results, &looks)?),
+    ] {
+        charts.extend(drawn.into_iter().map(|chart| chart.of(section)));
     }
+    for (group, place) in results.groups.iter().zip(0..) {
+        let mut mine = vec![
+            percentiles::pauses(results, group, &looks)?,
+            timeline::draw(results, group, &looks, samples)?,
+        ];
+        mine.extend(memory::draw(results, group, &looks).transpose()?);
+        mine.extend(percentiles::latency(results, group, &looks).transpose()?);
+        charts.extend(mine.into_iter().map(|chart| chart.of(Section::Workload(place))));
+    }
+    name_apart(&mut charts);
     Ok(charts)
+}
+
+impl Chart {
+    fn of(self, section: Section) -> Self {
+        Self { section, ..self }
+    }
+}
+
+/// Two charts whose labels differ only in what a file's name cannot hold are numbered.
+fn name_apart(charts: &mut [Chart]) {
+    let mut taken: Vec<String> = Vec::new();
+    for chart in charts {
+        let mut name = chart.name.clone();
+        let mut number = 2;
+        while taken.contains(&name) {
+            name = format!("{}-{number}", chart.name);
+            number += 1;
+        }
+        taken.push(name.clone());
+        chart.name = name;
+    }
+}
+
+/// A label as the name of a file.
+fn file_name(label: &str) -> String {
+    let words = label.split(|letter: char| !letter.is_alphanumeric() && letter != '.');
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// Whether a picture is one of these charts, of this or an earlier version.
+pub fn is_chart(svg: &str) -> bool {
+    svg.contains("<style>svg text{font-family:")
 }
 
 /// Text as HTML and SVG can hold it.

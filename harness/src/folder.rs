@@ -131,7 +131,7 @@ impl Folder {
         } else {
             line.splice(..0, self.lines.iter().copied());
         }
-        write_bytes(&self.path.join(name_of(number)), &line)?;
+        write_whole(&self.path.join(name_of(number)), &line)?;
         (self.number, self.lines) = (number, line);
         Ok(())
     }
@@ -156,11 +156,7 @@ fn name_of(number: u32) -> String {
 /// # Errors
 ///
 /// If the system refuses; then the place is as it was before.
-pub fn write_whole(path: &Path, text: &str) -> Result<(), FolderError> {
-    write_bytes(path, text.as_bytes())
-}
-
-fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
+pub fn write_whole(path: &Path, contents: impl AsRef<[u8]>) -> Result<(), FolderError> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(refused("make folder", parent))?;
     }
@@ -169,7 +165,7 @@ fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     let beside = PathBuf::from(beside);
     let written = (|| {
         let mut file = fs::File::create(&beside)?;
-        io::Write::write_all(&mut file, bytes)?;
+        io::Write::write_all(&mut file, contents.as_ref())?;
         file.sync_all()?;
         fs::rename(&beside, path)
     })();

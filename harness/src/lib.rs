@@ -31,6 +31,7 @@ pub mod record;
 pub mod charts;
 pub mod page;
 pub mod results;
+pub mod summary;
 pub mod table;
 pub mod units;
 

@@ -1,19 +1,21 @@
-//! Page: the report, one HTML file that needs nothing else.
+//! Page: the report, one HTML file that needs nothing else, not even a script.
 //!
-//! Verdict and table come first, then the charts, then how it was measured.
+//! The verdict comes first, then everything at a glance, then the charts, the figures, and how it was measured.
 
+mod figures;
+mod method;
 mod style;
 
 use crate::{
-    charts::{Chart, colour_code, escape},
-    record::{Record, Status},
+    charts::{Chart, Section, escape},
     results::{
-        BASELINE, Cell, Group, Range, Results, round,
+        Results, cautions,
         verdict::{self, Verdict},
     },
-    units,
 };
-use std::fmt::Write;
+
+/// With more workloads than this only the first one's charts are unfolded.
+const UNFOLDED: usize = 6;
 
 /// The page as HTML.
 pub fn render(results: &Results<'_>, charts: &[Chart]) -> String {
@@ -27,30 +29,34 @@ pub fn render(results: &Results<'_>, charts: &[Chart]) -> String {
     );
     page.push_str(&format!("<header><p class=\"eyebrow\">Cyclotron, experiment {name}</p>\n<h1>Pauses beside leaked bytes</h1>\n"));
     page.push_str(&format!(
-        "<p class=\"question\">{}</p></header>\n",
-        escape(&first.experiment.question)
+        "<p class=\"question\">{}</p>\n{}</header>\n",
+        escape(&first.experiment.question),
+        style::FILES
     ));
     push_verdict(&mut page, &verdict::of(results));
-    push_table(&mut page, results);
-    page.push_str("<section><h2>Charts</h2>\n");
-    for chart in charts {
-        // The drawing library's markup holds nothing of the user's but text, which it escapes.
-        page.push_str(&format!(
-            "<figure id=\"{}\">\n{}\n</figure>\n",
-            escape(&chart.name),
-            chart.svg
-        ));
-    }
-    page.push_str("</section>\n");
-    push_method(&mut page, results);
-    push_failures(&mut page, results);
+    push_cautions(&mut page, &cautions::of(results));
+    push_section(&mut page, charts, Section::Overview, "glance", "At a glance");
+    push_section(
+        &mut page,
+        charts,
+        Section::Garbage,
+        "left-behind",
+        "Pauses and what was left behind",
+    );
+    push_section(&mut page, charts, Section::Throughput, "speed", "What it costs in speed");
+    push_section(&mut page, charts, Section::Sweep, "settings", "What settings trade");
+    push_section(&mut page, charts, Section::Scaling, "growth", "What grows with what");
+    push_workloads(&mut page, results, charts);
+    figures::push(&mut page, results);
+    method::push(&mut page, results);
+    method::push_failures(&mut page, results);
     page.push_str("</main>\n</body>\n</html>\n");
     page
 }
 
 fn push_verdict(page: &mut String, verdict: &Verdict) {
     let class = if verdict.is_sound { "sound" } else { "unsound" };
-    page.push_str(&format!("<section class=\"verdict {class}\"><h2>Verdict</h2>\n"));
+    page.push_str(&format!("<section id=\"verdict\" class=\"verdict {class}\"><h2>Verdict</h2>\n"));
     for finding in &verdict.findings {
         page.push_str(&format!("<p>{}</p>\n", escape(finding)));
     }
@@ -64,236 +70,73 @@ fn push_verdict(page: &mut String, verdict: &Verdict) {
     page.push_str("</ul></section>\n");
 }
 
-fn push_table(page: &mut String, results: &Results<'_>) {
-    let floor = units::round_duration(results.floor_ns().unwrap_or(0));
-    page.push_str(&format!(
-        "<section><h2>Figures</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>Collector</th>\
-         <th title=\"of all runs, on the wall; in brackets the shortest among the longest of each run\">Longest pause</th>\
-         <th title=\"CPU time of the pause that used most\">on the CPU</th>\
-         <th title=\"of all pauses of {floor} or more; only where at least 1,000 carry it\">p99</th>\
-         <th title=\"pauses of {floor} or more in the median run\">Pauses a run</th>\
-         <th title=\"in all clocked pauses of the median run, shorter ones included, over all threads\">Paused a run</th>\
-         <th>Leaked</th><th title=\"when the workload had ended, before the final collections\">Held at end</th>\
-         <th>Peak held</th><th title=\"held from the system for blocks, at most\">Blocks</th>\
-         <th title=\"operations a second over those of {BASELINE} in the same invocation: median, least and most\">Speed / {BASELINE}</th>\
-         <th title=\"of all threads, median run\">CPU time</th></tr></thead>\n"
-    ));
-    for group in &results.groups {
-        push_group(page, group);
-    }
-    page.push_str("</table></div>\n<p class=\"note\">Exact figures are shown when the pointer rests on one; all are in <a href=\"runs.jsonl\">runs.jsonl</a>.</p></section>\n");
-}
-
-fn push_group(page: &mut String, group: &Group<'_>) {
-    let threads = units::counted(group.threads as u64, "thread", "threads");
-    let parameters = group
-        .parameters
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| format!("{name} = {}", value.to_string().trim_matches('"')));
-    let parameters: Vec<String> = std::iter::once(threads).chain(parameters).collect();
-    let _ = writeln!(
-        page,
-        "<tbody><tr class=\"group\"><th colspan=\"12\">{} <span>{}</span></th></tr>",
-        escape(&group.label),
-        escape(&parameters.join(", "))
-    );
-    for cell in &group.cells {
-        push_cell(page, cell);
-    }
-    page.push_str("</tbody>\n");
-}
-
-fn push_cell(page: &mut String, cell: &Cell<'_>) {
-    let failures = cell.failures();
-    let failures = if failures.is_empty() {
-        String::new()
-    } else {
-        format!(" <strong class=\"alarm\">{}</strong>", escape(&failures))
-    };
-    let _ = write!(
-        page,
-        "<tr><th><span><i style=\"background:{}\"></i>{}</span>{failures}</th>",
-        colour_code(cell.collector),
-        escape(&cell.label)
-    );
-    if let Some(pauses) = &cell.pauses {
-        let longest = pauses.longest_ns;
-        if pauses.histogram.count() > 0 {
-            push_figure(page, &with_least(longest), &exact(longest, "ns"), "");
-            push_figure(
-                page,
-                &units::duration(pauses.max_cpu_ns),
-                &format!("{} ns", units::count(pauses.max_cpu_ns)),
-                "",
-            );
-        } else {
-            push_figure(
-                page,
-                "none",
-                &format!("{} shorter pauses", units::count(pauses.shorter + pauses.unclocked)),
-                "",
-            );
-            push_figure(page, "", "", "");
-        }
-        let p99 = pauses.percentile(0.99).map_or_else(|| "–".to_owned(), units::duration);
-        push_figure(page, &p99, "", "");
-        push_figure(
-            page,
-            &units::count(round(pauses.count.median)),
-            &exact(pauses.count, "pauses"),
-            "",
-        );
-        let share = cell
-            .wall_ns
-            .map(|wall| format!(" ({})", units::percent(pauses.all_ns.median / wall.median)))
-            .unwrap_or_default();
-        push_figure(
-            page,
-            &(units::duration(round(pauses.all_ns.median)) + &share),
-            &exact(pauses.all_ns, "ns"),
-            "",
-        );
-    } else {
-        (0..5).for_each(|_| push_figure(page, "–", "", ""));
-    }
-    if let Some(memory) = &cell.memory {
-        let class = match (memory.is_as_promised, memory.leaked.high > 0.0) {
-            (false, _) => "alarm",
-            (true, true) => "leaks",
-            (true, false) => "",
-        };
-        let expected = format!(
-            "{}; the collector's capabilities allow {} B",
-            exact(memory.leaked, "B"),
-            units::count(memory.expected)
-        );
-        push_figure(page, &units::bytes(round(memory.leaked.high)), &expected, class);
-        for range in [memory.held_at_end, memory.peak_held, memory.blocks] {
-            push_figure(page, &units::bytes(round(range.high)), &exact(range, "B"), "");
-        }
-    } else {
-        (0..4).for_each(|_| push_figure(page, "–", "", ""));
-    }
-    let speed = cell.relative.map_or_else(
-        || "–".to_owned(),
-        |range| units::ratio_range(range.low, range.median, range.high),
-    );
-    push_figure(page, &speed, "", "");
-    let cpu = cell.cpu_ns.map_or_else(|| "–".to_owned(), |cpu| units::duration(round(cpu.median)));
-    push_figure(page, &cpu, &cell.cpu_ns.map(|cpu| exact(cpu, "ns")).unwrap_or_default(), "");
-    page.push_str("</tr>\n");
-}
-
-fn push_figure(page: &mut String, text: &str, title: &str, class: &str) {
-    let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
-    let title =
-        if title.is_empty() { String::new() } else { format!(" title=\"{}\"", escape(title)) };
-    let _ = write!(page, "<td{class}{title}>{}</td>", escape(text));
-}
-
-/// The longest of all runs, and that of the run in which it was shortest.
-fn with_least(range: Range) -> String {
-    let (high, low) = (units::duration(round(range.high)), units::duration(round(range.low)));
-    if high == low { high } else { format!("{high} ({low})") }
-}
-
-fn exact(range: Range, unit: &str) -> String {
-    let [low, median, high] =
-        [range.low, range.median, range.high].map(|value| units::count(round(value)));
-    if low == high {
-        format!("{low} {unit} in every run")
-    } else {
-        format!("{low} to {high} {unit}, median {median}")
-    }
-}
-
-fn push_method(page: &mut String, results: &Results<'_>) {
-    let first = &results.records[0];
-    let environment = &first.environment;
-    let hiccup = results.hiccup_ns().map_or_else(|| "not measured".to_owned(), units::duration);
-    let load = environment.load.map_or_else(|| "unknown".to_owned(), |load| format!("{load:.2}"));
-    let rows = [
-        ("Command", format!("<code>{}</code>", escape(&first.experiment.command))),
-        (
-            "Runs",
-            format!(
-                "{} of {}; {} of each configuration, each in a process of its own",
-                units::count(results.records.len() as u64),
-                units::count(first.order.runs as u64),
-                units::counted(u64::from(results.invocations()), "invocation", "invocations")
-            ),
-        ),
-        (
-            "Order",
-            format!(
-                "invocations outside, configurations inside, each round shuffled from seed {}",
-                first.order.seed
-            ),
-        ),
-        (
-            "Seed of the workloads",
-            format!(
-                "{}, the same in every invocation: what differs between invocations is the machine",
-                first.seed
-            ),
-        ),
-        (
-            "Machine",
-            escape(&format!(
-                "{}, {}, {}",
-                environment.cpu,
-                units::counted(environment.cores as u64, "core", "cores"),
-                environment.kernel
-            )),
-        ),
-        ("Load before the first run", load),
-        (
-            "The machine's own hiccup",
-            format!(
-                "at worst {hiccup}: by how much a thread that sleeps 1 ms at a time overslept. It does not spin, because that would take a core from the program under test; pauses that are not longer may be the machine's"
-            ),
-        ),
-        (
-            "Built from",
-            escape(&format!(
-                "commit {} with {} ({} build)",
-                environment.commit, environment.compiler, environment.build
-            )),
-        ),
-        ("Begun", escape(&environment.started)),
-    ];
-    page.push_str("<section><h2>How it was measured</h2>\n<dl>\n");
-    for (term, text) in rows {
-        let _ = writeln!(page, "<dt>{term}</dt><dd>{text}</dd>");
-    }
-    page.push_str("</dl>\n");
-    page.push_str(style::DEFINITIONS);
-    page.push_str("<p>Records: <a href=\"runs.jsonl\">runs.jsonl</a>. The experiment as it was run: <a href=\"experiment.toml\">experiment.toml</a>. Pauses one by one: <a href=\"pauses/\">pauses/</a>. <code>cyclotron report DIR</code> makes this page anew from the records alone.</p>\n</section>\n");
-}
-
-fn push_failures(page: &mut String, results: &Results<'_>) {
-    let failed: Vec<&Record> =
-        results.records.iter().filter(|run| run.status != Status::Ok).collect();
-    if failed.is_empty() {
+fn push_cautions(page: &mut String, cautions: &[String]) {
+    if cautions.is_empty() {
         return;
     }
-    page.push_str("<section><h2>Runs that did not end well</h2>\n<ul>\n");
-    for run in failed {
-        let message = escape(run.message.as_deref().unwrap_or_default());
-        let _ = writeln!(
-            page,
-            "<li>Run {}, {} on {}, invocation {}: <strong class=\"alarm\">{}</strong>: {message}</li>",
-            run.order.position,
-            escape(&run.collector),
-            escape(&run.workload),
-            run.invocation,
-            run.status.name()
-        );
+    page.push_str("<section id=\"cautions\" class=\"cautions\"><h2>Read with care</h2>\n<ul>\n");
+    for caution in cautions {
+        page.push_str(&format!("<li>{}</li>\n", escape(caution)));
     }
     page.push_str("</ul></section>\n");
 }
 
+/// The charts of a section; a single one as it is, several side by side or, if they are wide, folded up.
+fn push_section(page: &mut String, charts: &[Chart], section: Section, id: &str, title: &str) {
+    let mine: Vec<&Chart> = charts.iter().filter(|chart| chart.section == section).collect();
+    if mine.is_empty() {
+        return;
+    }
+    let is_wide = matches!(section, Section::Overview | Section::Garbage | Section::Throughput);
+    page.push_str(&format!("<section id=\"{id}\"><h2>{title}</h2>\n"));
+    match mine.as_slice() {
+        [only] if is_wide => push_chart(page, only, "wide"),
+        _ if is_wide => {
+            for (chart, place) in mine.iter().zip(0..) {
+                push_folded(page, &chart.title, place == 0, |page| push_chart(page, chart, "wide"));
+            }
+        }
+        _ => push_grid(page, &mine),
+    }
+    page.push_str("</section>\n");
+}
+
+/// Small charts of each workload, to be unfolded.
+fn push_workloads(page: &mut String, results: &Results<'_>, charts: &[Chart]) {
+    page.push_str("<section id=\"workloads\"><h2>Each workload</h2>\n");
+    let is_few = results.groups.len() <= UNFOLDED;
+    for (group, place) in results.groups.iter().zip(0..) {
+        let section = Section::Workload(place);
+        let mine: Vec<&Chart> = charts.iter().filter(|chart| chart.section == section).collect();
+        push_folded(page, &group.label, is_few || place == 0, |page| push_grid(page, &mine));
+    }
+    page.push_str("</section>\n");
+}
+
+fn push_folded(page: &mut String, title: &str, is_open: bool, push: impl FnOnce(&mut String)) {
+    let open = if is_open { " open" } else { "" };
+    page.push_str(&format!("<details{open}><summary>{}</summary>\n", escape(title)));
+    push(page);
+    page.push_str("</details>\n");
+}
+
+fn push_grid(page: &mut String, charts: &[&Chart]) {
+    page.push_str("<div class=\"grid\">\n");
+    charts.iter().for_each(|chart| push_chart(page, chart, "narrow"));
+    page.push_str("</div>\n");
+}
+
+fn push_chart(page: &mut String, chart: &Chart, class: &str) {
+    let name = escape(&chart.name);
+    // The drawing library's markup holds nothing of the user's but text, which it escapes.
+    page.push_str(&format!(
+        "<figure id=\"{name}\" class=\"{class}\">\n<div class=\"scroll\">{}</div>\n\
+         <figcaption><a href=\"charts/{name}.svg\">SVG</a> <a href=\"charts/{name}.png\">PNG</a></figcaption>\n</figure>\n",
+        chart.svg
+    ));
+}
+
+#[cfg(test)]
+mod browser;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,21 @@
-//! The verb `report`: draws charts and page anew from the records of a folder, and from nothing else.
+//! The verb `report`: makes charts, page and summaries anew from the records of a folder, and from nothing else.
 
-use crate::{charts, cli::Exit, folder, page, results::Results};
+use crate::{
+    charts::{self, Chart, ChartError},
+    cli::Exit,
+    folder, page,
+    results::{Results, samples::Samples},
+    summary,
+};
 use anyhow::Context;
 use clap::Args;
 use std::{
+    fs,
     io::Write,
+    panic::resume_unwind,
     path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
 };
 
 /// Draw the charts and the page of an experiment anew, from its records alone
@@ -16,7 +26,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Writes charts and page, and the page's path to standard output.
+    /// Writes charts, page and summaries, and the page's path to standard output.
     ///
     /// # Errors
     ///
@@ -33,20 +43,92 @@ impl Report {
     }
 }
 
-/// Writes charts and page into a folder; returns the page's path.
+/// Writes charts, page and summaries into a folder; returns the page's path.
 ///
 /// # Errors
 ///
 /// If a chart cannot be drawn or a file not written.
 pub fn write(results: &Results<'_>, folder: &Path) -> anyhow::Result<PathBuf> {
-    let charts = charts::draw(results)?;
-    for chart in &charts {
-        folder::write_whole(
-            &folder.join("charts").join(format!("{}.svg", chart.name)),
-            &chart.svg,
-        )?;
+    let drawn = charts::draw(results, &Samples::of(folder))?;
+    let pictures = pictures(&drawn)?;
+    let charts = folder.join("charts");
+    remove_stale(&charts, &drawn);
+    for (chart, picture) in drawn.iter().zip(&pictures) {
+        folder::write_whole(&charts.join(format!("{}.svg", chart.name)), &chart.svg)?;
+        folder::write_whole(&charts.join(format!("{}.png", chart.name)), picture)?;
     }
+    folder::write_whole(&folder.join("summary.csv"), summary::csv(results))?;
+    folder::write_whole(&folder.join("summary.md"), summary::markdown(results))?;
     let path = folder.join("report.html");
-    folder::write_whole(&path, &page::render(results, &charts))?;
+    folder::write_whole(&path, page::render(results, &drawn))?;
     Ok(path)
+}
+
+/// The charts as PNG, drawn on all cores.
+fn pictures(charts: &[Chart]) -> Result<Vec<Vec<u8>>, ChartError> {
+    let rest = Mutex::new(charts.iter().enumerate());
+    let next = || rest.lock().unwrap_or_else(|poison| poison.into_inner()).next();
+    let draw = || {
+        let mut mine = Vec::new();
+        while let Some((place, chart)) = next() {
+            mine.push((place, charts::png(chart)));
+        }
+        mine
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let mut all: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(draw)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
+    all.sort_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, picture)| picture).collect()
+}
+
+/// Removes charts of an earlier report that this one does not have. What did not come from here is left alone.
+fn remove_stale(folder: &Path, drawn: &[Chart]) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_stale = path.extension().is_some_and(|ending| ending == "svg")
+            && !drawn.iter().any(|chart| path.file_stem().is_some_and(|stem| *stem == *chart.name))
+            && fs::read_to_string(&path).is_ok_and(|svg| charts::is_chart(&svg));
+        if is_stale {
+            // What cannot be removed cannot be drawn over either, and the report says so then.
+            let _ = fs::remove_file(path.with_extension("png"));
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn a_report_leaves_no_chart_of_an_earlier_one_and_touches_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = synthetic::records();
+        write(&Results::of(&records).unwrap(), folder.path()).unwrap();
+        let charts = folder.path().join("charts");
+        assert!(charts.join("rings-percentiles.png").exists());
+        fs::write(charts.join("mine.svg"), "<svg></svg>").unwrap();
+        fs::write(charts.join("mine.png"), "a picture").unwrap();
+        let fewer: Vec<_> =
+            records.iter().filter(|run| run.workload == "friends").cloned().collect();
+        write(&Results::of(&fewer).unwrap(), folder.path()).unwrap();
+        let mut left: Vec<String> = fs::read_dir(&charts)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort_unstable();
+        assert!(left.iter().all(|name| !name.starts_with("rings")), "{left:?}");
+        assert!(left.contains(&"mine.svg".to_owned()) && left.contains(&"mine.png".to_owned()));
+        assert!(left.contains(&"friends-percentiles.png".to_owned()), "{left:?}");
+        for name in ["report.html", "summary.csv", "summary.md"] {
+            assert!(folder.path().join(name).exists(), "{name} is missing");
+        }
+    }
 }

@@ -3,13 +3,21 @@
 //! Percentiles come from the merged histograms of all invocations and are never averaged. What an invocation has one of
 //! is given as its median over invocations, with the least and the most beside it.
 
+pub mod bootstrap;
+pub mod cautions;
+pub mod samples;
+pub mod speeds;
 pub mod verdict;
 
 use crate::{
     histogram::Histogram,
     record::{Pauses, Record, Status},
 };
+use bootstrap::Interval;
+use collectors::audit::{Drag, Leaks};
 use serde_json::Value;
+use speeds::Overall;
+use std::cmp::Ordering;
 
 /// The collector against which throughput is shown: it never collects, so what another does beyond it is its cost.
 pub const BASELINE: &str = "leak";
@@ -21,6 +29,8 @@ pub struct Results<'r> {
     pub records: &'r [Record],
     /// One group a workload.
     pub groups: Vec<Group<'r>>,
+    /// Throughput over all workloads.
+    pub overall: Overall,
 }
 
 /// All collectors on one workload.
@@ -28,6 +38,8 @@ pub struct Results<'r> {
 pub struct Group<'r> {
     /// The workload's name, with its parameters where the name alone would not tell.
     pub label: String,
+    /// The name alone.
+    pub workload: &'r str,
     /// Its parameters.
     pub parameters: &'r Value,
     /// Threads that it used.
@@ -43,8 +55,10 @@ pub struct Cell<'r> {
     pub collector: &'r str,
     /// The name, with its settings where the name alone would not tell.
     pub label: String,
-    /// All runs.
+    /// All runs whose times count.
     pub runs: Vec<&'r Record>,
+    /// Runs under the audit: they know exactly what was dead, and their times say nothing.
+    pub audited: Vec<&'r Record>,
     /// Pauses of all runs that ended well; `None` if none did.
     pub pauses: Option<Merged>,
     /// Time of a run, in nanoseconds.
@@ -55,6 +69,10 @@ pub struct Cell<'r> {
     pub relative: Option<Range>,
     /// The same for each run.
     pub speeds: Vec<f64>,
+    /// The ratio of the mean times, the baseline's over this one's, and how far it can be trusted.
+    pub speed: Option<Interval>,
+    /// Latencies of all runs that ended well; `None` if the workload serves no requests.
+    pub latency: Option<Latencies>,
     /// What became of the memory, in bytes.
     pub memory: Option<Memory>,
 }
@@ -99,6 +117,27 @@ pub struct Memory {
     pub blocks: Range,
     /// Held for side tables.
     pub side_tables: Range,
+    /// Reachable, on average over the allocation clock; `None` without an audited run.
+    pub live: Option<Range>,
+    /// Dead and not yet freed, on average over the allocation clock; `None` without an audited run.
+    pub floating_mean: Option<Range>,
+    /// Dead and not yet freed at most; `None` without an audited run.
+    pub floating_peak: Option<Range>,
+    /// Why dead objects were not freed; of the audited run.
+    pub leaks: Option<Leaks>,
+    /// How long dead objects stayed, shortest first; of the audited run.
+    pub drag: Option<Vec<Drag>>,
+}
+
+/// Latencies of several runs.
+#[derive(Debug)]
+pub struct Latencies {
+    /// From the intended start of each request to its end, in nanoseconds.
+    pub intended: Histogram,
+    /// From the moment when work on it began to its end, in nanoseconds.
+    pub simple: Histogram,
+    /// The longest from the intended start, in nanoseconds.
+    pub max_ns: u64,
 }
 
 /// A quantity over invocations.
@@ -149,7 +188,7 @@ impl<'r> Results<'r> {
             kinds(records, |run| (&run.workload, &run.parameters, run.threads), workloads::NAMES);
         let collectors =
             kinds(records, |run| (&run.collector, &run.settings, 0), collectors::NAMES);
-        let groups = workloads.iter().map(|&workload| {
+        let groups = workloads.iter().zip(0_u64..).map(|(&workload, place)| {
             let runs: Vec<&Record> = records
                 .iter()
                 .filter(|run| (&run.workload, &run.parameters, run.threads) == workload)
@@ -162,14 +201,19 @@ impl<'r> Results<'r> {
                     .collect();
                 (!mine.is_empty()).then(|| Cell::of(label(collector, &collectors), mine, &runs))
             });
-            Group {
+            let mut group = Group {
                 label: label(workload, &workloads),
+                workload: workload.0,
                 parameters: workload.1,
                 threads: workload.2,
                 cells: cells.collect(),
-            }
+            };
+            speeds::compare(&mut group, records[0].order.seed.wrapping_add(place));
+            group
         });
-        Some(Self { records, groups: groups.collect() })
+        let groups: Vec<Group<'_>> = groups.collect();
+        let overall = speeds::over_all(&groups, records[0].order.seed);
+        Some(Self { records, groups, overall })
     }
 
     /// The most that an idle thread overslept in any run, in nanoseconds.
@@ -179,7 +223,8 @@ impl<'r> Results<'r> {
 
     /// How often each configuration was run.
     pub fn invocations(&self) -> u32 {
-        self.records.iter().map(|run| run.invocation).max().unwrap_or(0)
+        let timed = self.records.iter().filter(|run| !run.audited);
+        timed.map(|run| run.invocation).max().unwrap_or(0)
     }
 
     /// The least that a pause must last to be kept, in nanoseconds.
@@ -189,12 +234,16 @@ impl<'r> Results<'r> {
 }
 
 impl<'r> Cell<'r> {
-    fn of(label: String, runs: Vec<&'r Record>, group: &[&'r Record]) -> Self {
+    fn of(label: String, all: Vec<&'r Record>, group: &[&'r Record]) -> Self {
+        let collector = &all[0].collector;
+        let (audited, runs): (Vec<&Record>, Vec<&Record>) =
+            all.into_iter().partition(|run| run.audited);
         let ok: Vec<&Record> =
             runs.iter().copied().filter(|run| run.status == Status::Ok).collect();
         let baseline = |run: &Record| {
             let same = |other: &&&Record| {
                 other.collector == BASELINE
+                    && !other.audited
                     && other.invocation == run.invocation
                     && other.status == Status::Ok
             };
@@ -203,20 +252,41 @@ impl<'r> Cell<'r> {
         let speeds: Vec<f64> =
             ok.iter().filter_map(|run| Some(speed(run)? / speed(baseline(run)?)?)).collect();
         Self {
-            collector: &runs[0].collector,
+            collector,
             label,
             pauses: Merged::of(&ok),
             wall_ns: Range::over(&ok, |run| run.wall_ns),
             cpu_ns: Range::over(&ok, |run| run.cpu_ns),
             relative: Range::of(speeds.iter().copied()),
             speeds,
-            memory: Memory::of(&ok),
+            speed: None,
+            latency: Latencies::of(&ok),
+            memory: Memory::of(&ok, &audited),
             runs,
+            audited,
         }
+    }
+
+    /// Runs that ended well and whose times count.
+    pub fn ok(&self) -> impl Iterator<Item = &'r Record> + '_ {
+        self.runs.iter().copied().filter(|run| run.status == Status::Ok)
+    }
+
+    /// The run of median wall time among those that ended well.
+    pub fn median_run(&self) -> Option<&'r Record> {
+        let mut ok: Vec<&Record> = self.ok().collect();
+        ok.sort_by_key(|run| (run.wall_ns, run.order.position));
+        ok.get(ok.len().saturating_sub(1) / 2).copied()
     }
 
     /// Runs that did not end well, in words; empty if there are none.
     pub fn failures(&self) -> String {
+        let timed = self.told(&self.runs, "");
+        let audited = self.told(&self.audited, " under the audit");
+        timed.into_iter().chain(audited).collect::<Vec<_>>().join(", ")
+    }
+
+    fn told(&self, runs: &[&Record], where_: &str) -> Vec<String> {
         let all = [
             Status::WrongChecksum,
             Status::OutOfMemory,
@@ -225,10 +295,10 @@ impl<'r> Cell<'r> {
             Status::Unsound,
         ];
         let told = all.into_iter().filter_map(|status| {
-            let number = self.runs.iter().filter(|run| run.status == status).count();
-            (number > 0).then(|| format!("{number} of {} {}", self.runs.len(), status.name()))
+            let number = runs.iter().filter(|run| run.status == status).count();
+            (number > 0).then(|| format!("{number} of {} {}{where_}", runs.len(), status.name()))
         });
-        told.collect::<Vec<_>>().join(", ")
+        told.collect()
     }
 }
 
@@ -256,21 +326,31 @@ impl Merged {
         })
     }
 
-    /// The percentile, if there are enough pauses to carry it: ten must lie beyond.
+    /// The percentile, if there are enough pauses to carry it.
     pub fn percentile(&self, share: f64) -> Option<u64> {
-        let beyond = to_f64(self.histogram.count()) * (1.0 - share);
         let longest = self.longest_ns.high;
-        // Rounding must not take away the last of exactly enough pauses.
-        self.histogram
-            .quantile(share)
-            .filter(|_| beyond > 9.999)
-            .map(|value| if to_f64(value) > longest { round(longest) } else { value })
+        let shown = |value| if to_f64(value) > longest { round(longest) } else { value };
+        carried(&self.histogram, share).map(shown)
     }
 }
 
+/// The percentile, if there are enough samples to carry it: ten must lie beyond.
+pub fn carried(histogram: &Histogram, share: f64) -> Option<u64> {
+    let beyond = to_f64(histogram.count()) * (1.0 - share);
+    // Rounding must not take away the last of exactly enough samples.
+    histogram.quantile(share).filter(|_| beyond > 9.999)
+}
+
 impl Memory {
-    fn of(runs: &[&Record]) -> Option<Self> {
-        let all: Vec<_> = runs.iter().filter_map(|run| run.bytes).collect();
+    /// An audited run knows the bytes as exactly as a timed one, so it stands in where there is no other.
+    fn of(timed: &[&Record], audited: &[&Record]) -> Option<Self> {
+        let bytes = |runs: &[&Record]| runs.iter().filter_map(|run| run.bytes).collect::<Vec<_>>();
+        let exact = bytes(audited);
+        let all = if timed.is_empty() { exact.clone() } else { bytes(timed) };
+        let some = |value: fn(&crate::record::Bytes) -> Option<u64>| {
+            let timed = Range::of(all.iter().filter_map(value).map(to_f64));
+            timed.or_else(|| Range::of(exact.iter().filter_map(value).map(to_f64)))
+        };
         let over = |value: fn(&crate::record::Bytes) -> u64| {
             Range::of(all.iter().map(|bytes| to_f64(value(bytes))))
         };
@@ -283,7 +363,28 @@ impl Memory {
             held_at_end: over(|bytes| bytes.held_at_end)?,
             blocks: over(|bytes| bytes.blocks)?,
             side_tables: over(|bytes| bytes.side_tables)?,
+            live: some(|bytes| bytes.live),
+            floating_mean: some(|bytes| bytes.floating_mean),
+            floating_peak: some(|bytes| bytes.floating_peak),
+            leaks: exact.iter().find_map(|bytes| bytes.leaks),
+            drag: audited.iter().find_map(|run| run.drag.clone()),
         })
+    }
+}
+
+impl Latencies {
+    fn of(runs: &[&Record]) -> Option<Self> {
+        let all: Vec<_> = runs.iter().filter_map(|run| run.latency.as_ref()).collect();
+        let mut merged = Self {
+            intended: Histogram::new(),
+            simple: Histogram::new(),
+            max_ns: all.iter().map(|latency| latency.max_ns).max()?,
+        };
+        for latency in all {
+            merged.intended.merge(&latency.intended);
+            merged.simple.merge(&latency.simple);
+        }
+        Some(merged)
     }
 }
 
@@ -298,11 +399,12 @@ pub fn round(value: f64) -> u64 {
     whole
 }
 
+/// A number of nanoseconds, bytes or whatever else is counted in a run, to be calculated with.
 #[expect(
     clippy::cast_precision_loss,
     reason = "nanoseconds, bytes and counts of a run are far below 2^53"
 )]
-fn to_f64(value: u64) -> f64 {
+pub fn to_f64(value: u64) -> f64 {
     value as f64
 }
 
@@ -329,10 +431,25 @@ fn kinds<'r>(
         }
     }
     let place = |name: &str| names.iter().position(|known| *known == name).unwrap_or(usize::MAX);
-    kinds.sort_by_cached_key(|(name, values, threads)| {
-        (place(name), (*name).clone(), *threads, values.to_string())
+    kinds.sort_by(|left, right| {
+        let key = |kind: &Kind<'r>| (place(kind.0), kind.0, kind.2);
+        key(left).cmp(&key(right)).then_with(|| compare(left.1, right.1))
     });
     kinds
+}
+
+/// Numbers by their size, everything else as it is written.
+fn compare(left: &Value, right: &Value) -> Ordering {
+    let fields = |values: &'_ Value| -> Vec<Value> {
+        values.as_object().into_iter().flatten().map(|(_, value)| value.clone()).collect()
+    };
+    let pairs = fields(left).into_iter().zip(fields(right));
+    let by_field = pairs.map(|(left, right)| match (left.as_f64(), right.as_f64()) {
+        (Some(left), Some(right)) => left.total_cmp(&right),
+        _ => left.to_string().cmp(&right.to_string()),
+    });
+    let first = by_field.fold(Ordering::Equal, Ordering::then);
+    first.then_with(|| left.to_string().cmp(&right.to_string()))
 }
 
 /// The name, and whatever tells it from others of the same name.

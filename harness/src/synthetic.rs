@@ -1,5 +1,9 @@
 //! Synthetic records, for tests of what is made from records.
 
+mod rich;
+
+pub(crate) use rich::rich;
+
 use crate::{
     environment::Environment,
     record::{Bytes, Moment, Order, Pauses, Question, Record, SCHEMA, Status, Timeline},

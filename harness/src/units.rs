@@ -7,7 +7,15 @@ pub fn duration(ns: u64) -> String {
 
 /// A duration without digits that say nothing, for ticks and limits: `10 µs`, `2.5 ms`.
 pub fn round_duration(ns: u64) -> String {
-    let told = duration(ns);
+    without_zeros(duration(ns))
+}
+
+/// The same without digits that say nothing, for ticks: `40 MB`.
+pub fn round_bytes(number: u64) -> String {
+    without_zeros(bytes(number))
+}
+
+fn without_zeros(told: String) -> String {
     let Some((number, unit)) = told.split_once(' ').filter(|(number, _)| number.contains('.'))
     else {
         return told;
@@ -38,14 +46,18 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
-/// A ratio with three digits: `0.873×`.
+/// A ratio with two digits or three: `0.87×`, `0.051×`.
 pub fn ratio(ratio: f64) -> String {
-    format!("{}×", three_digits(ratio))
+    format!("{}×", plain_ratio(ratio))
+}
+
+fn plain_ratio(ratio: f64) -> String {
+    if ratio < 0.0995 { format!("{ratio:.3}") } else { three_digits(ratio) }
 }
 
 /// A ratio with the least and the most beside it: `0.87× (0.81 to 0.92)`.
 pub fn ratio_range(low: f64, median: f64, high: f64) -> String {
-    format!("{} ({} to {})", ratio(median), three_digits(low), three_digits(high))
+    format!("{} ({} to {})", ratio(median), plain_ratio(low), plain_ratio(high))
 }
 
 /// A share as a percentage with as many digits as mean something: `12 %`, `0.03 %`.
@@ -107,6 +119,7 @@ mod tests {
         assert_eq!(bytes(40_000_000), "40.0 MB");
         assert_eq!(ratio(0.8731), "0.87×");
         assert_eq!(ratio(12.34), "12.3×");
+        assert_eq!(ratio_range(0.0512, 0.0994, 0.1), "0.099× (0.051 to 0.10)");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Canvas: a thin layer over plotters that draws finer than whole pixels and follows the reader's theme.
 
 use super::{
-    Chart, ChartError,
+    Chart, ChartError, Section,
+    look::{Dash, Mark},
     palette::{self, Ink},
+    words,
 };
 use plotters::{
     coord::Shift,
@@ -15,12 +17,19 @@ use plotters::{
         text_anchor::{HPos, Pos, VPos},
     },
 };
+use std::{cell::RefCell, fmt::Write};
 
 /// Plotters counts in whole pixels; drawing this much larger and shrinking the picture gives it quarters.
 const FINE: f64 = 4.0;
 
 /// Plotters divides the size of SVG text by this.
 const FONT_CORRECTION: f64 = 1.24;
+
+/// The size of the text that explains a chart.
+pub(super) const NOTE: f64 = 12.0;
+
+/// From one line of it to the next.
+pub(super) const NOTE_LINE: f64 = 17.0;
 
 /// Where on a text the given point is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +50,8 @@ pub(super) enum Weight {
 pub(super) struct Canvas<'b> {
     area: DrawingArea<SVGBackend<'b>, Shift>,
     chart: &'b str,
+    /// What is drawn above all that plotters draws.
+    above: RefCell<String>,
 }
 
 /// Draws a chart; `paint` does the drawing.
@@ -51,20 +62,24 @@ pub(super) fn chart(
     paint: impl FnOnce(&Canvas<'_>) -> Result<(), ChartError>,
 ) -> Result<Chart, ChartError> {
     let mut drawn = String::new();
+    let above;
     let size = (fine(width).unsigned_abs(), fine(height).unsigned_abs());
     {
         let canvas = Canvas {
             area: SVGBackend::with_string(&mut drawn, size).into_drawing_area(),
             chart: name,
+            above: RefCell::default(),
         };
         canvas.bar((0.0, 0.0), (width, height), Ink::Ground.colour(), 1.0)?;
         paint(&canvas)?;
         canvas.area.present().map_err(|error| canvas.refused(&error))?;
+        above = canvas.above.take();
     }
     Ok(Chart {
         name: name.to_owned(),
         title: title.to_owned(),
-        svg: finish(&drawn, title, (width, height)),
+        section: Section::Overview,
+        svg: finish(&drawn, &above, title, (width, height)),
     })
 }
 
@@ -101,8 +116,8 @@ impl<'b> Canvas<'b> {
         size: f64,
         colour: RGBColor,
     ) -> Result<(), ChartError> {
-        // Letters are half as wide as they are high on average; a patch that is a little too wide hides nothing but lines.
-        let width = text.chars().count() as f64 * size * 0.56;
+        // A patch that is a little too wide hides nothing but lines.
+        let width = words::width(text, size);
         let (from, to) = ((x - 3.0, y - size * 0.7), (x + width + 3.0, y + size * 0.7));
         self.bar(from, to, Ink::Ground.colour(), 1.0)?;
         self.text(text, (x, y), size, Side::Left, Weight::Normal, colour)
@@ -135,6 +150,20 @@ impl<'b> Canvas<'b> {
         self.draw(&PathElement::new(points, style))
     }
 
+    /// A line through points, broken up into dashes.
+    pub(super) fn path(
+        &self,
+        points: &[(f64, f64)],
+        width: f64,
+        colour: RGBColor,
+        dash: Dash,
+    ) -> Result<(), ChartError> {
+        for piece in dashes(points, dash) {
+            self.line(&piece, width, colour)?;
+        }
+        Ok(())
+    }
+
     /// A straight line of dashes.
     pub(super) fn dashes(
         &self,
@@ -142,18 +171,72 @@ impl<'b> Canvas<'b> {
         to: (f64, f64),
         colour: RGBColor,
     ) -> Result<(), ChartError> {
-        const DASH: f64 = 4.0;
-        let length = (to.0 - from.0).hypot(to.1 - from.1);
-        let at = |distance: f64| {
-            let share = (distance / length).min(1.0);
-            (from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1))
-        };
-        let mut distance = 0.0;
-        while distance < length {
-            self.line(&[at(distance), at(distance + DASH)], 1.25, colour)?;
-            distance += 2.0 * DASH;
+        self.path(&[from, to], 1.25, colour, &[4.0, 4.0])
+    }
+
+    /// Lines of small text one below the other; returns where the next would stand.
+    pub(super) fn notes<'n>(
+        &self,
+        notes: impl IntoIterator<Item = &'n String>,
+        (x, mut y): (f64, f64),
+        width: f64,
+    ) -> Result<f64, ChartError> {
+        for line in notes.into_iter().flat_map(|note| words::wrap(note, NOTE, width)) {
+            self.text(&line, (x, y), NOTE, Side::Left, Weight::Normal, Ink::Muted.colour())?;
+            y += NOTE_LINE;
         }
-        Ok(())
+        Ok(y)
+    }
+
+    /// Many small dots, above all else. Plotters would spend an element on each; this is one for all of them.
+    pub(super) fn dots(&self, points: &[(f64, f64)], radius: f64, colour: RGBColor) {
+        if points.is_empty() {
+            return;
+        }
+        let mut above = self.above.borrow_mut();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            above,
+            "<path fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\" d=\"",
+            palette::code(colour),
+            fine(2.0 * radius)
+        );
+        for (x, y) in points.iter().copied().map(point) {
+            let _ = write!(above, "M{x} {y}h0");
+        }
+        above.push_str("\"/>\n");
+    }
+
+    /// A point of a certain shape.
+    pub(super) fn mark(
+        &self,
+        (x, y): (f64, f64),
+        radius: f64,
+        colour: RGBColor,
+        mark: Mark,
+    ) -> Result<(), ChartError> {
+        let corners = |corners: &[(f64, f64)]| -> Vec<(i32, i32)> {
+            corners.iter().map(|(dx, dy)| point((x + dx * radius, y + dy * radius))).collect()
+        };
+        match mark {
+            Mark::Circle => self.dot((x, y), radius, colour, Ink::Ground.colour()),
+            Mark::Square => {
+                let side = radius * 0.9;
+                self.bar((x - side, y - side), (x + side, y + side), colour, 1.0)
+            }
+            Mark::Triangle => {
+                let shape = corners(&[(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)]);
+                self.draw(&Polygon::new(shape, colour.filled()))
+            }
+            Mark::Diamond => {
+                let shape = corners(&[(0.0, -1.3), (1.3, 0.0), (0.0, 1.3), (-1.3, 0.0)]);
+                self.draw(&Polygon::new(shape, colour.filled()))
+            }
+            Mark::Cross => {
+                self.line(&[(x - radius, y - radius), (x + radius, y + radius)], 2.0, colour)?;
+                self.line(&[(x - radius, y + radius), (x + radius, y - radius)], 2.0, colour)
+            }
+        }
     }
 
     /// A dot with a rim that sets it off from what is below.
@@ -166,6 +249,16 @@ impl<'b> Canvas<'b> {
     ) -> Result<(), ChartError> {
         self.draw(&Circle::new(point(at), fine(radius + 1.0), rim.filled()))?;
         self.draw(&Circle::new(point(at), fine(radius), colour.filled()))
+    }
+
+    /// A small triangle that points down, at its tip.
+    pub(super) fn arrow_down(
+        &self,
+        (x, y): (f64, f64),
+        colour: RGBColor,
+    ) -> Result<(), ChartError> {
+        let points = [(x, y), (x - 4.0, y - 7.0), (x + 4.0, y - 7.0)].map(point);
+        self.draw(&Polygon::new(points, colour.filled()))
     }
 
     /// A small triangle that points to the left, at its tip.
@@ -187,6 +280,38 @@ impl<'b> Canvas<'b> {
     }
 }
 
+/// The pieces of a line that are drawn; none is left out if there is no dash.
+fn dashes(points: &[(f64, f64)], dash: Dash) -> Vec<Vec<(f64, f64)>> {
+    let Some(&first) = points.first() else { return Vec::new() };
+    if dash.is_empty() {
+        return vec![points.to_vec()];
+    }
+    let mut pieces = vec![vec![first]];
+    let (mut place, mut left) = (0, dash[0]);
+    for pair in points.windows(2) {
+        let (mut from, to) = (pair[0], pair[1]);
+        let mut length = (to.0 - from.0).hypot(to.1 - from.1);
+        while length >= left {
+            let share = left / length;
+            from = (from.0 + share * (to.0 - from.0), from.1 + share * (to.1 - from.1));
+            length -= left;
+            if place % 2 == 0 {
+                pieces.last_mut().into_iter().for_each(|piece| piece.push(from));
+            } else {
+                pieces.push(vec![from]);
+            }
+            place += 1;
+            left = dash[place % dash.len()];
+        }
+        left -= length;
+        if place % 2 == 0 {
+            pieces.last_mut().into_iter().for_each(|piece| piece.push(to));
+        }
+    }
+    pieces.retain(|piece| piece.len() > 1);
+    pieces
+}
+
 fn fine(value: f64) -> i32 {
     #[expect(clippy::cast_possible_truncation, reason = "a picture is a few thousand pixels wide")]
     let whole = (value * FINE).round() as i32;
@@ -198,8 +323,9 @@ fn point((x, y): (f64, f64)) -> (i32, i32) {
 }
 
 /// Gives the picture its size, its name for those who cannot see it, and the theme.
-fn finish(drawn: &str, title: &str, (width, height): (f64, f64)) -> String {
+fn finish(drawn: &str, above: &str, title: &str, (width, height): (f64, f64)) -> String {
     let body = drawn.split_once('>').map_or(drawn, |(_, body)| body);
+    let body = body.trim_end().trim_end_matches("</svg>").to_owned() + above + "</svg>\n";
     let title = super::escape(title);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {} {}\" role=\"img\" \
@@ -207,6 +333,19 @@ fn finish(drawn: &str, title: &str, (width, height): (f64, f64)) -> String {
         width * FINE,
         height * FINE,
         palette::THEME,
-        palette::follow_theme(body),
+        palette::follow_theme(&body),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dashes_leave_out_as_much_as_they_should_around_corners() {
+        let pieces = dashes(&[(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)], &[4.0, 4.0]);
+        let around = vec![(8.0, 0.0), (10.0, 0.0), (10.0, 2.0)];
+        let last = vec![(10.0, 6.0), (10.0, 10.0)];
+        assert_eq!(pieces, [vec![(0.0, 0.0), (4.0, 0.0)], around, last]);
+    }
 }

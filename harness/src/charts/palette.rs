@@ -29,7 +29,9 @@ const INKS: [(Ink, &str, [RGBColor; 2]); 5] = [
     (Ink::Alarm, "alarm", [RGBColor(0xC6, 0x28, 0x28), RGBColor(0xFF, 0x7B, 0x72)]),
 ];
 
-const COLLECTORS: [RGBColor; 8] = [
+/// The first seven are Okabe and Ito's; the others were chosen one by one as far from all before them as can be, in OKLab
+/// and for sight without red, green or blue receptors, and so that each stands out from a light and from a dark page.
+const COLLECTORS: [RGBColor; 14] = [
     RGBColor(0x80, 0x80, 0x80),
     RGBColor(0xE6, 0x9F, 0x00),
     RGBColor(0x00, 0x72, 0xB2),
@@ -37,7 +39,13 @@ const COLLECTORS: [RGBColor; 8] = [
     RGBColor(0x00, 0x9E, 0x73),
     RGBColor(0xD5, 0x5E, 0x00),
     RGBColor(0xCC, 0x79, 0xA7),
-    RGBColor(0x7A, 0x5C, 0xC4),
+    RGBColor(0xA8, 0x24, 0x0C),
+    RGBColor(0x60, 0x00, 0xFC),
+    RGBColor(0x3C, 0x60, 0x60),
+    RGBColor(0xB4, 0xC0, 0xA8),
+    RGBColor(0x84, 0x78, 0xFC),
+    RGBColor(0xD8, 0x00, 0xC0),
+    RGBColor(0x8A, 0x6D, 0x3B),
 ];
 
 /// Rules by which the inks follow the reader's theme; they are part of every chart, and of the page for all of them.
@@ -58,7 +66,7 @@ impl std::fmt::Display for Theme {
             }
             rules
         };
-        let fonts = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif";
+        let fonts = "Roboto,system-ui,-apple-system,'Segoe UI','Helvetica Neue',sans-serif";
         write!(
             f,
             "svg text{{font-family:{fonts}}}{}@media(prefers-color-scheme:dark){{{}}}",
@@ -104,7 +112,8 @@ pub(super) fn follow_theme(svg: &str) -> String {
     svg
 }
 
-fn code(RGBColor(red, green, blue): RGBColor) -> String {
+/// A colour as CSS writes it.
+pub(super) fn code(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02X}{green:02X}{blue:02X}")
 }
 

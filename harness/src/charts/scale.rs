@@ -35,6 +35,16 @@ impl Scale {
         Self { spread: Spread::Logarithmic, low, high: high.max(low * 10.0), from, to }
     }
 
+    /// The same values at other places.
+    pub(super) fn onto(&self, from: f64, to: f64) -> Self {
+        Self { from, to, ..*self }
+    }
+
+    /// The places of the least and the greatest value.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        (self.from, self.to)
+    }
+
     /// Where a value lies; what is beyond an end lies on it.
     pub(super) fn place(&self, value: f64) -> f64 {
         let share = match self.spread {

@@ -6,7 +6,7 @@ pub(super) const SHEET: &str = "
 @media(prefers-color-scheme:dark){:root{--ground:#0d1117;--panel:#151b23;--ink:#e6edf3;--muted:#9198a1;--line:#30363d;--link:#4493f8;--good:#3fb950;--bad:#ff7b72}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',sans-serif}
-main{max-width:1240px;margin:0 auto;padding:32px 24px 64px}
+main{max-width:1330px;margin:0 auto;padding:32px 24px 64px}
 h1{font-size:32px;line-height:1.2;margin:0 0 12px}
 h2{font-size:21px;margin:40px 0 12px}
 .eyebrow{margin:0 0 4px;color:var(--muted);font-size:14px}
@@ -30,15 +30,33 @@ th i{display:inline-block;width:10px;height:10px;margin-right:8px;border-radius:
 .leaks{font-weight:650}
 .alarm{color:var(--bad);font-weight:650}
 .note{font-size:14px;color:var(--muted)}
-figure{margin:0 0 28px;overflow-x:auto}
-figure svg{display:block;max-width:100%;height:auto;min-width:860px}
+.cautions{margin-top:16px;padding:4px 24px 12px;background:var(--panel);border-left:4px solid var(--muted);border-radius:6px}
+.cautions h2{margin:14px 0 6px;font-size:17px}
+.files{margin:14px 0 0;font-size:14px}
+.files a{white-space:nowrap;margin-right:14px}
+figure{margin:0 0 28px;min-width:0}
+figure svg{display:block;height:auto}
+figure.wide svg{width:100%;min-width:860px}
+figure.narrow svg{width:100%;max-width:700px;min-width:500px}
+figcaption{font-size:13px;text-align:right}
+figcaption a{margin-left:8px}
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,540px),1fr));gap:0 20px;align-items:start}
+details{border-top:1px solid var(--line);padding:10px 0}
+summary{cursor:pointer;font-weight:650;font-size:17px;padding:4px 0}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:6px 20px;margin:0}
 dt{color:var(--muted)}
 dd{margin:0;max-width:85ch}
 a{color:var(--link)}
 code{font:14px ui-monospace,SFMono-Regular,Menlo,monospace}
-@media(max-width:640px){dl{grid-template-columns:1fr}dd{margin-bottom:8px}}
+dd,li,p{overflow-wrap:anywhere}
+@media(max-width:640px){main{padding:20px 14px 48px}h1{font-size:26px}.verdict,.cautions{padding:4px 14px 10px}dl{grid-template-columns:1fr}dd{margin-bottom:8px}}
+@media print{main{max-width:none;padding:0}figure,tr{break-inside:avoid}figure svg,figure.wide svg,figure.narrow svg{min-width:0}
+.scroll{overflow:visible}table{font-size:8px}th,td{padding:2px 3px}details::details-content{content-visibility:visible;block-size:auto}figcaption{display:none}}
 ";
+
+/// Where the numbers behind the page are.
+pub(super) const FILES: &str = "<p class=\"files\"><a href=\"summary.csv\">summary.csv</a><a href=\"summary.md\">summary.md</a>\
+<a href=\"runs.jsonl\">runs.jsonl</a><a href=\"experiment.toml\">experiment.toml</a><a href=\"pauses/\">pauses/</a><a href=\"charts/\">charts/</a></p>\n";
 
 /// What is meant by the words of the page.
 pub(super) const DEFINITIONS: &str = "<h3>What is meant</h3>\n<ul>\n\
@@ -47,8 +65,10 @@ a slow allocation. Those of several threads count each for itself. Shorter ones 
 The CPU time of a pause is exact to 0.1 ms; that of a shorter one is taken to be its time on the wall.</li>\n\
 <li><b>Leaked</b> is what is still held when every root is gone and full collections find nothing more. <b>Held at end</b> is what was held before those collections: \
 what the collector had left for later. Both count an object's header, slots and data; <b>blocks</b> are what the system was asked for.</li>\n\
+<li><b>Floating</b> is what was dead and not yet freed: what was held less what was live. An audited run, whose times do not count, says exactly what was live; \
+with several threads that differs a little from run to run. <b>Structural</b> leaks are those that a collector can never free, <b>policy</b> leaks those that one more collection frees, anything else is a bug.</li>\n\
 <li><b>Time</b> is that of the workload alone, from its preparation until its last root was dropped; the final collections are not in it. \
 <b>Speed</b> is operations (allocations and stores to slots) in a second; one that frees can be faster than one that never does, \
 because memory that is used again is in the cache and need not be asked of the system.</li>\n\
 <li><b>Percentiles</b> are of the pauses of all invocations together, from histograms that keep each to within 0.1 %, and are shown only where ten pauses lie beyond. \
-Ranges are the least and the most of all invocations.</li>\n</ul>\n";
+Ranges are the least and the most of all invocations. Intervals of speeds hold in 95 of 100 cases: 10,000 times as many invocations as there are were drawn from them with replacement.</li>\n</ul>\n";

@@ -1,11 +1,12 @@
 //! The page made of synthetic records.
 
 use super::*;
-use crate::{charts, synthetic};
+use crate::record::{Record, Status};
+use crate::{charts, results::samples::Samples, synthetic};
 
 fn page(records: &[Record]) -> String {
     let results = Results::of(records).unwrap();
-    render(&results, &charts::draw(&results).unwrap())
+    render(&results, &charts::draw(&results, &Samples::default()).unwrap())
 }
 
 #[test]
@@ -14,7 +15,8 @@ fn the_page_needs_nothing_else() {
     for loaded in ["src=", "@import", "url(", "<script", "<link"] {
         assert!(!page.contains(loaded), "{loaded:?} would load something");
     }
-    assert_eq!(page.matches("<svg ").count(), 3);
+    // Three of everything, and three of each workload.
+    assert_eq!(page.matches("<svg ").count(), 3 + 2 * 3);
     assert!(page.contains("prefers-color-scheme:dark"));
 }
 
@@ -25,18 +27,28 @@ fn what_a_user_wrote_is_text_and_not_markup() {
 }
 
 #[test]
-fn verdict_and_table_come_before_charts_and_method() {
+fn the_verdict_comes_first_and_the_method_last() {
     let page = page(&synthetic::records());
-    let places: Vec<usize> = ["Verdict", "Figures", "Charts", "How it was measured"]
-        .map(|title| page.find(&format!("<h2>{title}")).unwrap())
-        .to_vec();
+    let places: Vec<usize> = [
+        "Verdict",
+        "At a glance",
+        "Pauses and",
+        "What it costs",
+        "Each workload",
+        "Figures",
+        "How it was",
+    ]
+    .map(|title| page.find(&format!("<h2>{title}")).unwrap())
+    .to_vec();
     assert!(places.is_sorted());
     assert!(
         page.contains("cyclotron run synthetic")
             && page.contains("Synthetic CPU")
             && page.contains("seed 7")
     );
-    assert!(page.contains("href=\"runs.jsonl\""));
+    for file in ["runs.jsonl", "summary.csv", "summary.md", "charts/overview.png"] {
+        assert!(page.contains(&format!("href=\"{file}\"")), "{file} is not linked");
+    }
 }
 
 #[test]
@@ -51,4 +63,25 @@ fn failed_runs_are_told_with_their_reason() {
 #[test]
 fn the_same_records_make_the_same_page() {
     assert_eq!(page(&synthetic::records()), page(&synthetic::records()));
+}
+
+#[test]
+fn every_chart_collector_and_failure_of_a_rich_experiment_is_there_and_every_figure_a_number() {
+    let records = synthetic::rich();
+    let results = Results::of(&records).unwrap();
+    let charts = charts::draw(&results, &Samples::default()).unwrap();
+    let page = render(&results, &charts);
+    for chart in &charts {
+        assert_eq!(page.matches(&format!("id=\"{}\"", chart.name)).count(), 1, "{}", chart.name);
+    }
+    for title in ["What settings trade", "What grows with what", "how long a request waits"] {
+        assert!(page.contains(title), "{title} is missing");
+    }
+    for cell in results.groups.iter().flat_map(|group| &group.cells) {
+        assert!(page.contains(&cell.label), "{} is missing", cell.label);
+    }
+    assert!(page.contains("5 of 5 out-of-memory") && page.contains("1 of 5 crashed"));
+    assert!(!page.contains("NaN") && !page.contains("inf "), "a figure is no number");
+    assert_eq!(page.matches("<details").count(), results.groups.len());
+    assert_eq!(page.matches("<details open").count(), 1);
 }
