@@ -57,7 +57,7 @@ pub struct Record {
     pub cpu_ns: u64,
     /// Allocations and stores to slots, the same under every collector.
     pub operations: Option<u64>,
-    /// Pauses in that time, over all mutators.
+    /// Pauses in that time, over all mutators. This and the next three are `null` of an audited run.
     pub pauses: Option<Pauses>,
     /// From the request to stop until the last mutator had stopped.
     pub time_to_stop: Option<Stops>,
@@ -184,7 +184,8 @@ pub struct Bytes {
     /// Full collections that it took until nothing more was found, the one that found nothing included.
     pub final_collections: u32,
     /// Reachable, on average over the allocation clock: exact in an audited run, taken over from the audited run of the
-    /// same workload in a timed one; `null` if there is none.
+    /// same workload in a timed one; `null` if there is none. With more than one thread it is that of another
+    /// interleaving, and so an estimate.
     pub live: Option<u64>,
     /// Reachable at most, likewise.
     pub live_peak: Option<u64>,

@@ -126,7 +126,8 @@ fn is_of(record: &Record, step: &Step, experiment: &str) -> bool {
 
 /// What has changed since the runs were made, so that those to come may not compare with them.
 fn differences(records: &[Record], now: &Environment) -> Vec<String> {
-    let others = |of: fn(&Environment) -> &String| {
+    type Part = fn(&Environment) -> &String;
+    let others = |of: Part| {
         let others: BTreeSet<&String> = records
             .iter()
             .map(|record| of(&record.environment))
@@ -135,7 +136,7 @@ fn differences(records: &[Record], now: &Environment) -> Vec<String> {
         let told: Vec<String> = others.iter().map(|value| format!("`{value}`")).collect();
         (!told.is_empty()).then(|| told.join(", "))
     };
-    let parts: [(&str, fn(&Environment) -> &String); 3] = [
+    let parts: [(&str, Part); 3] = [
         ("commit", |environment| &environment.commit),
         ("CPU", |environment| &environment.cpu),
         ("build", |environment| &environment.build),
