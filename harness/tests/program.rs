@@ -71,8 +71,10 @@ fn an_experiment_ends_with_records_charts_and_a_report() {
         "experiment.toml",
         "report.html",
         "charts/pauses-and-leaks.svg",
-        "charts/friends.svg",
-        "charts/rings.svg",
+        "charts/friends-percentiles.svg",
+        "charts/rings-timeline.png",
+        "summary.csv",
+        "summary.md",
     ] {
         assert!(folder.path().join("out").join(file).is_file(), "{file} is missing");
     }
@@ -183,7 +185,7 @@ fn a_report_made_from_records_alone_is_the_same() {
         .assert()
         .success()
         .stdout("report: copy/report.html\n");
-    for file in ["report.html", "charts/pauses-and-leaks.svg", "charts/rings.svg"] {
+    for file in ["report.html", "charts/pauses-and-leaks.svg", "charts/rings-memory.svg"] {
         let [first, second] =
             ["out", "copy"].map(|from| fs::read(folder.path().join(from).join(file)).unwrap());
         assert!(first == second, "{file} differs");

@@ -115,7 +115,7 @@ fn most((_, line): (&Cell<'_>, &Timeline)) -> f64 {
 /// What was live on the allocation clock, and under which collector that was seen.
 fn live<'r>(group: &Group<'r>) -> Option<(&'r str, Vec<(f64, f64)>)> {
     let audited = group.cells.iter().flat_map(|cell| &cell.audited).copied();
-    let found = audited.into_iter().find_map(|run: &'r Record| {
+    audited.into_iter().find_map(|run: &'r Record| {
         let points: Vec<(f64, f64)> = run
             .memory
             .as_ref()?
@@ -124,8 +124,7 @@ fn live<'r>(group: &Group<'r>) -> Option<(&'r str, Vec<(f64, f64)>)> {
             .filter_map(|moment| Some((to_f64(moment.allocated.bytes), to_f64(moment.live?.bytes))))
             .collect();
         (!points.is_empty()).then_some((run.collector.as_str(), points))
-    });
-    found
+    })
 }
 
 #[cfg(test)]
