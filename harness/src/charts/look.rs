@@ -60,7 +60,8 @@ impl Looks {
             let look = Look {
                 colour: palette::colour(cell.collector),
                 dash: DASHES[variant % DASHES.len()],
-                mark: MARKS[variant % MARKS.len()],
+                // Once all dashes are used they come again with other marks.
+                mark: MARKS[(variant + variant / DASHES.len()) % MARKS.len()],
             };
             known.push((cell.label.clone(), look));
         }
