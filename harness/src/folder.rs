@@ -6,8 +6,10 @@
 //! experiment.toml  the experiment as it was run
 //! selection.json   what the command cut it down to
 //! pauses/*.csv     every pause of a run that was at least as long as the floor
-//! charts/*.svg     drawn from runs.jsonl alone
-//! report.html      likewise
+//! charts/*.svg     drawn from runs.jsonl and pauses/ alone; *.png are the same pictures
+//! summary.csv      every figure of every configuration, likewise
+//! summary.md       verdict and figures to be read, likewise
+//! report.html      all of it on a page, likewise
 //! ```
 //!
 //! Each file is written beside its place and then moved there, so that at any moment it is either the old one or the new

@@ -83,8 +83,10 @@ fn an_experiment_ends_with_records_charts_and_a_report() {
         "selection.json",
         "report.html",
         "charts/pauses-and-leaks.svg",
-        "charts/friends.svg",
-        "charts/rings.svg",
+        "charts/friends-percentiles.svg",
+        "charts/rings-timeline.png",
+        "summary.csv",
+        "summary.md",
     ] {
         assert!(folder.path().join("out").join(file).is_file(), "{file} is missing");
     }
@@ -193,13 +195,19 @@ fn a_report_made_from_records_alone_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(run(folder.path(), SMALL, &[]).0, 0);
     fs::create_dir(folder.path().join("copy")).unwrap();
-    fs::copy(folder.path().join("out/runs.jsonl"), folder.path().join("copy/runs.jsonl")).unwrap();
+    fs::create_dir(folder.path().join("copy/pauses")).unwrap();
+    let pauses = fs::read_dir(folder.path().join("out/pauses")).into_iter().flatten().flatten();
+    let names = pauses.map(|entry| Path::new("pauses").join(entry.file_name()));
+    for name in names.chain(["runs.jsonl".into()]) {
+        fs::copy(folder.path().join("out").join(&name), folder.path().join("copy").join(&name))
+            .unwrap();
+    }
     cyclotron(folder.path())
         .args(["report", "copy"])
         .assert()
         .success()
         .stdout("report: copy/report.html\n");
-    for file in ["report.html", "charts/pauses-and-leaks.svg", "charts/rings.svg"] {
+    for file in ["report.html", "charts/pauses-and-leaks.svg", "charts/rings-percentiles.png"] {
         let [first, second] =
             ["out", "copy"].map(|from| fs::read(folder.path().join(from).join(file)).unwrap());
         assert!(first == second, "{file} differs");

@@ -10,7 +10,14 @@ pub(super) type Dash = &'static [f64];
 /// A line of dots, which no collector has.
 pub(super) const DOTS: Dash = &[1.5, 3.5];
 
+/// A straight line that guides the eye.
+pub(super) const GUIDE: Dash = &[4.0, 4.0];
+
 const DASHES: [Dash; 5] = [&[], &[7.0, 3.0], &[3.5, 2.0], &[9.0, 3.0, 3.0, 3.0], &[14.0, 4.0]];
+
+/// Every way in which any line is broken up.
+pub(super) const ALL_DASHES: [Dash; 7] =
+    [DASHES[0], DASHES[1], DASHES[2], DASHES[3], DASHES[4], DOTS, GUIDE];
 
 /// The shape of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +60,8 @@ impl Looks {
             let look = Look {
                 colour: palette::colour(cell.collector),
                 dash: DASHES[variant % DASHES.len()],
-                mark: MARKS[variant % MARKS.len()],
+                // Once all dashes are used they come again with other marks.
+                mark: MARKS[(variant + variant / DASHES.len()) % MARKS.len()],
             };
             known.push((cell.label.clone(), look));
         }

@@ -4,7 +4,7 @@ use super::{
     Chart, ChartError,
     canvas::Canvas,
     legend::{self, Garbage, Legend},
-    look::{DOTS, Looks},
+    look::{DOTS, Looks, Mark},
     palette::Ink,
     panel::{Axis, Better, Frame, Panel, Plot},
     scale::Scale,
@@ -52,7 +52,9 @@ pub(super) fn draw(
             let points: Vec<_> = below(&held, top).into_iter().map(|at| frame.place(at)).collect();
             canvas.path(&points, 1.75, look.colour, look.dash)?;
             if let Some(&end) = points.last() {
-                canvas.mark(end, 4.0, look.colour, look.mark)?;
+                let is_cut = most((cell, line)) > top;
+                let mark = if is_cut { Mark::Triangle } else { look.mark };
+                canvas.mark(end, 4.0, look.colour, mark)?;
             }
         }
         Ok(())
@@ -64,7 +66,7 @@ pub(super) fn draw(
         None => "There is no audited run, so what of it was live is not known.".to_owned(),
     }];
     if !cut.is_empty() {
-        notes.push(format!("Cut off above: {}.", cut.join(", ")));
+        notes.push(format!("Cut off above, at a triangle: {}.", cut.join(", ")));
     }
     notes.push("Each line is the run of median wall time; bytes are those of objects: header, slots and data.".to_owned());
     notes.push(Garbage::of(group).meaning().to_owned());
@@ -115,7 +117,7 @@ fn most((_, line): (&Cell<'_>, &Timeline)) -> f64 {
 /// What was live on the allocation clock, and under which collector that was seen.
 fn live<'r>(group: &Group<'r>) -> Option<(&'r str, Vec<(f64, f64)>)> {
     let audited = group.cells.iter().flat_map(|cell| &cell.audited).copied();
-    let found = audited.into_iter().find_map(|run: &'r Record| {
+    audited.into_iter().find_map(|run: &'r Record| {
         let points: Vec<(f64, f64)> = run
             .memory
             .as_ref()?
@@ -124,8 +126,7 @@ fn live<'r>(group: &Group<'r>) -> Option<(&'r str, Vec<(f64, f64)>)> {
             .filter_map(|moment| Some((to_f64(moment.allocated.bytes), to_f64(moment.live?.bytes))))
             .collect();
         (!points.is_empty()).then_some((run.collector.as_str(), points))
-    });
-    found
+    })
 }
 
 #[cfg(test)]

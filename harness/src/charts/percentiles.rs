@@ -152,9 +152,9 @@ fn curve(histogram: &Histogram, longest: f64, frame: &Frame) -> Vec<(f64, f64)> 
         }
         let y = frame.up.place((to_f64(ns)).min(longest));
         let (left, right) = (frame.across.place(from), frame.across.place(to));
-        // What would be drawn within a quarter of a pixel of the last point is not worth its bytes.
+        // What would be drawn within half a pixel of the last point is not worth its bytes.
         match points.last() {
-            Some(last) if right - last.0 < 0.25 && last.1 - y < 0.25 => {}
+            Some(last) if right - last.0 < 0.5 && last.1 - y < 0.5 => {}
             _ => points.extend([(left, y), (right, y)]),
         }
     }

@@ -54,11 +54,12 @@ fn one(
 ) -> Option<Result<Chart, ChartError>> {
     let garbage = Garbage::of(group);
     // The percentile says more, but only if all have it can they be compared.
-    let has_p99 = |cell: &Cell<'_>| {
-        cell.pauses.as_ref().is_none_or(|pauses| pauses.percentile(0.99).is_some())
-    };
-    let mine = || group.cells.iter().filter(|cell| cell.collector == collector);
-    let is_p99 = mine().all(has_p99);
+    let mut paused = group
+        .cells
+        .iter()
+        .filter_map(|cell| cell.pauses.as_ref())
+        .filter(|pauses| pauses.histogram.count() > 0);
+    let is_p99 = paused.all(|pauses| pauses.percentile(0.99).is_some());
     let point = |cell: &'_ Cell<'_>| -> Option<(f64, f64, f64)> {
         let pauses = cell.pauses.as_ref()?;
         let pause =

@@ -31,7 +31,7 @@ const GAP: f64 = 14.0;
 const SIZE: f64 = 12.5;
 
 /// Pauses that would be drawn within this of one another are one dot.
-const GRAIN: f64 = 1.5;
+const GRAIN: f64 = 2.0;
 
 /// One collector's lane: what stands above it, and its pauses or why there are none to see.
 struct Lane<'c> {

@@ -3,6 +3,9 @@
 use super::{Cell, Group, Merged, Results};
 use crate::units;
 
+/// More collectors than this are not named in one sentence.
+const SHOWN: usize = 5;
+
 /// What can be said of an experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -93,8 +96,11 @@ fn shortest(group: &Group<'_>) -> (String, String) {
             std::iter::once(best.label.as_str()).chain(others.iter().copied()).collect();
         format!("{} and {last} cannot be told apart by these runs", first.join(", "))
     };
-    let each: Vec<String> = fit.iter().map(|(cell, pauses)| costs(cell, pauses)).collect();
-    (group.label.clone(), format!("{what}: {}", each.join(", ")))
+    let each: Vec<String> =
+        fit.iter().take(SHOWN).map(|(cell, pauses)| costs(cell, pauses)).collect();
+    let more = fit.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    (group.label.clone(), format!("{what}: {}{more}", each.join(", ")))
 }
 
 /// The longest pause of a collector, never without what it held meanwhile.
