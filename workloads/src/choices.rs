@@ -29,17 +29,20 @@ impl Choices {
     }
 
     /// Any word: what an object is to hold.
+    #[inline]
     pub fn word(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number below `bound`, which must not be 0. The bias is below `bound` in 2^64.
+    #[inline]
     pub fn below(&mut self, bound: usize) -> usize {
         debug_assert!(bound > 0, "a choice among nothing");
         ((u128::from(self.word()) * bound as u128) >> 64) as usize
     }
 
     /// True in `percent` of 100 cases.
+    #[inline]
     pub fn percent(&mut self, percent: u32) -> bool {
         self.below(100) < percent as usize
     }
