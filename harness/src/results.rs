@@ -5,6 +5,7 @@
 
 pub mod bootstrap;
 pub mod cautions;
+mod kinds;
 pub mod samples;
 pub mod speeds;
 pub mod verdict;
@@ -15,9 +16,9 @@ use crate::{
 };
 use bootstrap::Interval;
 use collectors::audit::{Drag, Leaks};
+use kinds::{kinds, label};
 use serde_json::Value;
 use speeds::Overall;
-use std::cmp::Ordering;
 
 /// The collector against which throughput is shown: it never collects, so what another does beyond it is its cost.
 pub const BASELINE: &str = "leak";
@@ -412,67 +413,6 @@ pub fn to_f64(value: u64) -> f64 {
 fn speed(run: &Record) -> Option<f64> {
     let operations = run.operations?;
     (run.wall_ns > 0).then(|| to_f64(operations) / to_f64(run.wall_ns))
-}
-
-/// A kind of run: a name, its values, and the number of threads.
-type Kind<'r> = (&'r String, &'r Value, usize);
-
-/// The kinds that occur, in the order of the list and then of their values.
-fn kinds<'r>(
-    records: &'r [Record],
-    kind: impl Fn(&'r Record) -> Kind<'r>,
-    names: &[&str],
-) -> Vec<Kind<'r>> {
-    let mut kinds: Vec<Kind<'_>> = Vec::new();
-    for run in records {
-        let kind = kind(run);
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-    }
-    let place = |name: &str| names.iter().position(|known| *known == name).unwrap_or(usize::MAX);
-    kinds.sort_by(|left, right| {
-        let key = |kind: &Kind<'r>| (place(kind.0), kind.0, kind.2);
-        key(left).cmp(&key(right)).then_with(|| compare(left.1, right.1))
-    });
-    kinds
-}
-
-/// Numbers by their size, everything else as it is written.
-fn compare(left: &Value, right: &Value) -> Ordering {
-    let fields = |values: &'_ Value| -> Vec<Value> {
-        values.as_object().into_iter().flatten().map(|(_, value)| value.clone()).collect()
-    };
-    let pairs = fields(left).into_iter().zip(fields(right));
-    let by_field = pairs.map(|(left, right)| match (left.as_f64(), right.as_f64()) {
-        (Some(left), Some(right)) => left.total_cmp(&right),
-        _ => left.to_string().cmp(&right.to_string()),
-    });
-    let first = by_field.fold(Ordering::Equal, Ordering::then);
-    first.then_with(|| left.to_string().cmp(&right.to_string()))
-}
-
-/// The name, and whatever tells it from others of the same name.
-fn label((name, values, threads): Kind<'_>, all: &[Kind<'_>]) -> String {
-    let others: Vec<&Kind<'_>> = all.iter().filter(|(other, ..)| *other == name).collect();
-    let mut differences = Vec::new();
-    for (key, value) in values.as_object().into_iter().flatten() {
-        if others.iter().any(|(_, other, _)| other.get(key) != Some(value)) {
-            differences.push(format!("{key} = {}", value.to_string().trim_matches('"')));
-        }
-    }
-    if others.iter().any(|(.., other)| *other != threads) {
-        differences.push(if threads == 1 {
-            "1 thread".to_owned()
-        } else {
-            format!("{threads} threads")
-        });
-    }
-    if differences.is_empty() {
-        name.clone()
-    } else {
-        format!("{name} ({})", differences.join(", "))
-    }
 }
 
 #[cfg(test)]

@@ -89,6 +89,9 @@ fn shortest(group: &Group<'_>) -> (String, String) {
         "only one left nothing behind".to_owned()
     } else if tied.is_empty() {
         format!("shortest under {}", best.label)
+    } else if tied.len() >= SHOWN {
+        let others = tied.len();
+        format!("{} and {others} others cannot be told apart by these runs", best.label)
     } else {
         let (last, others) =
             tied.split_last().map_or(("", tied.as_slice()), |(last, others)| (*last, others));
