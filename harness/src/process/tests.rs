@@ -3,8 +3,11 @@
 use super::*;
 use std::{fs, os::unix::fs::PermissionsExt};
 
-/// Runs a shell script in place of the program, with a limit of one second.
-fn ending_of(script: &str, is_interrupted: impl Fn() -> bool) -> Ending {
+/// More than any script here needs, on a machine that has other things to do.
+const AMPLE_SECONDS: u64 = 60;
+
+/// Runs a shell script in place of the program, with a limit of so many seconds.
+fn ending_of(script: &str, seconds: u64, is_interrupted: impl Fn() -> bool) -> Ending {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
     fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -18,13 +21,17 @@ fn ending_of(script: &str, is_interrupted: impl Fn() -> bool) -> Ending {
         seed: 1,
         pause_floor_ns: 10_000,
         audited: false,
-        limits: crate::job::Limits { seconds: 1, heap_bytes: 1 << 20, process_bytes: 64 << 20 },
+        limits: crate::job::Limits { seconds, heap_bytes: 1 << 20, process_bytes: 64 << 20 },
     };
     run(&program, &job, is_interrupted).unwrap()
 }
 
 fn failure_of(script: &str) -> (Status, String) {
-    match ending_of(script, || false) {
+    failure_within(AMPLE_SECONDS, script)
+}
+
+fn failure_within(seconds: u64, script: &str) -> (Status, String) {
+    match ending_of(script, seconds, || false) {
         Ending::Failed { status, message, .. } => (status, message),
         ending => panic!("a failure was expected, not {ending:?}"),
     }
@@ -55,7 +62,7 @@ fn half_an_answer_is_a_crash() {
 #[test]
 fn a_run_that_takes_too_long_is_ended_and_recorded() {
     let begun = Instant::now();
-    let (status, message) = failure_of("exec sleep 60");
+    let (status, message) = failure_within(1, "exec sleep 60");
     assert_eq!(
         (status, message.as_str()),
         (Status::TimedOut, "ended after 1 s, the limit of this experiment")
@@ -66,7 +73,8 @@ fn a_run_that_takes_too_long_is_ended_and_recorded() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_process_that_holds_too_much_is_ended_and_recorded() {
-    let (status, message) = failure_of("held=$(head -c 100000000 /dev/zero | tr '\\0' x); sleep 2");
+    let (status, message) =
+        failure_of("held=$(head -c 100000000 /dev/zero | tr '\\0' x); sleep 60");
     assert_eq!(status, Status::OutOfMemory);
     assert!(
         message.starts_with("ended when its process held ")
@@ -77,12 +85,16 @@ fn a_process_that_holds_too_much_is_ended_and_recorded() {
 
 #[test]
 fn an_interrupted_run_is_ended_and_not_recorded() {
-    assert!(matches!(ending_of("exec sleep 60", || true), Ending::Interrupted));
+    assert!(matches!(ending_of("exec sleep 60", AMPLE_SECONDS, || true), Ending::Interrupted));
 }
 
 #[test]
 fn a_failed_run_says_how_long_it_lived_and_worked() {
-    match ending_of("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 3", || false) {
+    match ending_of(
+        "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 3",
+        AMPLE_SECONDS,
+        || false,
+    ) {
         Ending::Failed { wall_ns, cpu_ns, .. } => assert!(cpu_ns > 0 && wall_ns > 0),
         ending => panic!("a failure was expected, not {ending:?}"),
     }

@@ -76,14 +76,16 @@ fn differences(values: &Value, others: &[&Value]) -> Vec<String> {
     let mut told = Vec::new();
     for (key, value) in values.as_object().into_iter().flatten() {
         let same: Vec<&Value> = others.iter().filter_map(|other| other.get(key)).collect();
-        if same.len() < others.len() {
-            told.push(key.clone());
-        } else if same.iter().all(|other| *other == value) {
+        let all_have_it = same.len() == others.len();
+        if all_have_it && same.iter().all(|other| *other == value) {
             continue;
         }
         if value.is_object() {
+            if !all_have_it {
+                told.push(key.clone());
+            }
             told.extend(differences(value, &same));
-        } else if same.iter().any(|other| *other != value) {
+        } else if !all_have_it || same.iter().any(|other| *other != value) {
             let text = value.to_string().replace(',', ", ");
             told.push(format!("{key} = {}", text.trim_matches('"')));
         }

@@ -112,7 +112,7 @@ fn the_same_collector_with_two_settings_is_two() {
     let results = Results::of(&records).unwrap();
     let labels: Vec<&str> =
         results.groups[0].cells.iter().map(|cell| cell.label.as_str()).collect();
-    assert_eq!(labels, ["leak", "refcount", "generational (threshold = 10)", "generational"]);
+    assert_eq!(labels, ["leak", "refcount", "generational", "generational (threshold = 10)"]);
 }
 
 #[test]
