@@ -82,6 +82,10 @@ impl<C: Collector> Collector for Audited<C> {
         local::AuditedLocal::new(self.collector.attach(seat), Arc::clone(&self.book))
     }
 
+    fn close(&self) {
+        self.collector.close();
+    }
+
     fn name_class(&self, number: u32, name: &str) {
         lock(&self.book).name_class(number, name);
     }

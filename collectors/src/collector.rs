@@ -51,6 +51,10 @@ pub trait Collector: Send + Sync + Sized + 'static {
     /// Its side of a mutator that has just taken `seat`.
     fn attach(self: &Arc<Self>, seat: Seat<Self::Header>) -> Self::Local;
 
+    /// Ends and joins its threads, if it has any. No mutator is left. Default: has none.
+    #[doc(hidden)]
+    fn close(&self) {}
+
     /// Learns the name of class `number`. Default: does not care.
     #[doc(hidden)]
     fn name_class(&self, number: u32, name: &str) {

@@ -52,6 +52,9 @@ pub enum Event {
         /// Bytes of the objects that it freed.
         freed_bytes: u64,
     },
+    /// This number is that of a thread of the collector's own, from now on until it is used again: what it does is no
+    /// pause, and its time is the collector's.
+    CollectorThread,
     /// A sample of the heap, at collections and whenever a mutator takes memory.
     Heap {
         /// Bytes of objects allocated and not freed.
@@ -84,4 +87,8 @@ pub enum Cause {
     Cascade,
     /// It takes memory from the heap's space.
     SlowAllocation,
+    /// It tells a collector that runs beside it what it has done and what it holds.
+    Handshake,
+    /// It waits because it allocates faster than the collector beside it collects, or has asked for a collection.
+    Stall,
 }

@@ -398,7 +398,7 @@ unsafe impl<T: Trigger> Local<AtomicCount> for GenerationalLocal<T> {
     }
 
     fn attend(&self) {
-        self.seat.answer_stop();
+        self.seat.answer();
         if self.count.get() > self.limit.get() {
             self.count_out_of_limits();
         }

@@ -75,7 +75,7 @@ unsafe impl Local<()> for LeakLocal {
     }
 
     fn attend(&self) {
-        self.seat.answer_stop();
+        self.seat.answer();
     }
 
     #[inline(always)]

@@ -82,7 +82,7 @@ unsafe impl Local<AtomicCount> for RefCountLocal {
     }
 
     fn attend(&self) {
-        self.seat.answer_stop();
+        self.seat.answer();
         self.seat.is_stressed();
     }
 

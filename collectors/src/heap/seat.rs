@@ -73,6 +73,14 @@ impl<H: Header> Seat<H> {
         }
     }
 
+    /// The place of a thread of the collector's own. What it does is nobody's pause.
+    pub(crate) fn of_collector(core: Arc<Core<H>>) -> Self {
+        let seat = Self::new(core);
+        seat.in_pause.set(true);
+        seat.emit(Event::CollectorThread);
+        seat
+    }
+
     #[inline(always)]
     pub(crate) fn condition(&self) -> Condition {
         self.condition.get()
@@ -147,13 +155,27 @@ impl<H: Header> Seat<H> {
         stopped
     }
 
-    /// Answers a stop, if there is one.
-    pub(crate) fn answer_stop(&self) {
-        if self.core.world.attention().includes(Attention::STOP) {
+    /// Does what others want of this mutator: answers a stop and a handshake, if there is one.
+    pub(crate) fn answer(&self) {
+        let attention = self.core.world.attention();
+        if attention.includes(Attention::HANDSHAKE) {
+            let pause = self.pause(Cause::Handshake);
+            self.survive(self.core.world.shake_hands(self.index));
+            pause.end(0);
+        }
+        if attention.includes(Attention::STOP) {
             let pause = self.pause(Cause::Stop);
             self.survive(self.core.world.answer(self.index));
             pause.end(0);
         }
+    }
+
+    /// Waits for `condition`, blocked, because the program is ahead of the collector.
+    pub(crate) fn stall<R>(&self, wait: impl FnOnce() -> R) -> R {
+        let pause = self.pause(Cause::Stall);
+        let result = self.survive(self.core.world.blocked(self.index, wait));
+        pause.end(0);
+        result
     }
 
     /// The result, or, if the heap is poisoned, a panic after which this mutator leaves the heap's objects alone.

@@ -51,7 +51,7 @@ unsafe impl Local<()> for MarkSweepLocal {
     }
 
     fn attend(&self) {
-        self.seat.answer_stop();
+        self.seat.answer();
         let has_run_out = self.left.get() < 0;
         let is_due = has_run_out && self.tell();
         if self.seat.is_stressed() || is_due {
@@ -223,7 +223,7 @@ impl MarkSweepLocal {
 
     /// A collection; `None` if somebody else has stopped the world meanwhile.
     fn collect_once(&self) -> Option<(Collected, Found)> {
-        self.seat.answer_stop();
+        self.seat.answer();
         let pause = self.seat.pause(Cause::Collection);
         let Some(stopped) = self.seat.stop() else {
             pause.end(0);

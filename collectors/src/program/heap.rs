@@ -132,6 +132,12 @@ impl<C: Collector> Heap<C> {
     }
 }
 
+impl<C: Collector> Drop for Inner<C> {
+    fn drop(&mut self) {
+        self.collector.close();
+    }
+}
+
 impl<C: Collector> Inner<C> {
     /// The name and the finalizer of class `number`.
     pub(crate) fn class(&self, number: u32) -> (String, Option<Finalizer<C>>) {

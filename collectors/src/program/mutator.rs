@@ -11,7 +11,7 @@ use crate::{
     Class, Collected, Collector, Event, Heap, OutOfMemory, Progress,
     collector::Local,
     heap::{Kind, Object, seat::Condition},
-    threads::world::Attention,
+    threads::{collector_thread::message_of, world::Attention},
 };
 
 /// How deep finalizers interrupt each other; below, they wait for the outer one to end. (CPython's trashcan has the same
@@ -300,12 +300,6 @@ impl<C: Collector> Mutator<C> {
         // SAFETY: roots keep their handles to themselves and release them when they are dropped.
         unsafe { self.local.object(handle) }
     }
-}
-
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a text".to_owned())
 }
 
 impl<C: Collector> Drop for Mutator<C> {

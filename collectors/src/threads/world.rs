@@ -2,13 +2,18 @@
 //!
 //! Mutators answer a stop at safepoints, or are in `blocked` already. All of the handshake but the poll goes through one
 //! lock: a stop is rare and costs microseconds, `blocked` surrounds calls that block, and a lock is the shortest proof.
-//! While the world is stopped, waiting mutators lend a hand: the collecting one hands them a job.
+//! While the world is stopped, waiting mutators lend a hand: the collecting one hands them a job. What each mutator must
+//! do for itself, but not all at once, is a *handshake* (`world/handshake.rs`): nobody waits for another mutator then.
+//!
+//! A thread of a collector's own (`collector_thread.rs`) is a member like a mutator: it stops when the world does.
 //!
 //! # Invariants
 //!
 //! 1. `running` is the number of mutators whose activity is `Running`.
 //! 2. While a `Stopped` exists, its maker is the only running mutator; nobody attaches, and nobody leaves `blocked`.
 //! 3. A job is run only between `share` and its return, by threads that `helping` counts.
+//! 4. The act of a handshake is run only between `handshake` and its return: by a mutator that is `Running` and in
+//!    `serving`, or under the lock in place of one that is not running.
 //!
 //! # Synchronization
 //!
@@ -42,6 +47,8 @@ impl Attention {
     pub(crate) const ABANDONED: Self = Self(4);
     /// The stress setting: every safepoint is an opportunity.
     pub(crate) const STRESS: Self = Self(8);
+    /// A handshake is under way.
+    pub(crate) const HANDSHAKE: Self = Self(16);
 
     /// Whether `self` includes all of `other`.
     pub(crate) fn includes(self, other: Self) -> bool {
@@ -70,6 +77,7 @@ struct State {
     next_worker: usize,
     helping: usize,
     failure: Option<Failure>,
+    handshake: Option<Handshake>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,12 +162,16 @@ impl World {
             state.activities.len() - 1
         });
         state.activities[index] = Activity::Running;
+        // Whoever comes now finds what the handshake is about to tell the others.
+        state.excuse(index);
         index
     }
 
-    /// Removes mutator `index`.
+    /// Removes mutator `index`; if a handshake wants something of it, it is done now.
     pub(crate) fn detach(&self, index: usize) {
-        self.leave(&mut self.state(), index, Activity::Absent);
+        let mut state = self.state();
+        state.act_for(index);
+        self.leave(&mut state, index, Activity::Absent);
     }
 
     /// How many mutators are attached.
@@ -199,12 +211,7 @@ impl World {
         }
         // A panic of `f` must come back into the running world too, for the mutator's own drop.
         let result = catch_unwind(AssertUnwindSafe(f));
-        let mut state = self.state();
-        while state.stopping && !mutant("leave `blocked` in a stopped world") {
-            state = self.wait(state);
-        }
-        state.activities[index] = Activity::Running;
-        state.running += 1;
+        let state = self.come_back(self.state(), index);
         let poison = state.poison();
         drop(state);
         match result {
@@ -242,15 +249,42 @@ impl World {
             if timed_out && state.running > 1 {
                 let late = state.running_but(index);
                 drop(state);
-                panic!(
-                    "mutator {late} did not reach a safepoint within {:?}; it should call `safepoint` in long loops \
-                     and `blocked` around whatever waits",
-                    self.timeout
-                );
+                panic!("{}", self.is_late(late));
             }
         }
         drop(state);
         Ok(Some(stopped))
+    }
+
+    /// Says that the heap cannot be trusted any more: every member panics at its next safepoint.
+    pub(crate) fn poison(&self, message: String) {
+        let mut state = self.state();
+        state.poisoned.get_or_insert(message);
+        self.call(Attention::STOP);
+        self.changed.notify_all();
+    }
+
+    /// Makes member `index`, which was blocked, run again.
+    fn come_back<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        index: usize,
+    ) -> MutexGuard<'s, State> {
+        while state.stopping && !mutant("leave `blocked` in a stopped world") {
+            state = self.wait(state);
+        }
+        state.activities[index] = Activity::Running;
+        state.running += 1;
+        state
+    }
+
+    /// What is said of a mutator that has not answered in time.
+    fn is_late(&self, mutator: usize) -> String {
+        format!(
+            "mutator {mutator} did not reach a safepoint within {:?}; it should call `safepoint` in long loops and \
+             `blocked` around whatever waits",
+            self.timeout
+        )
     }
 
     fn leave(&self, state: &mut State, index: usize, activity: Activity) {
@@ -365,5 +399,8 @@ impl Drop for Stopped<'_> {
     }
 }
 
+mod handshake;
 #[cfg(test)]
 mod models;
+
+use handshake::Handshake;

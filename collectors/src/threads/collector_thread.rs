@@ -1,0 +1,162 @@
+//! A thread of a collector's own: it sleeps until a round of work is asked for, and does one round at a time.
+//!
+//! It is a member of the world like a mutator: while it works it must come to safepoints, so that whoever stops the world
+//! stops it too, and while it sleeps it counts as blocked. It is started by the first mutator and joined before the heap
+//! is gone. If it panics, the heap is poisoned: mutators panic at their next safepoint, and nobody waits for it in vain.
+//!
+//! # Invariants
+//!
+//! 1. `begun` rounds have begun, `ended` have ended; they differ by one while the thread works, and are equal otherwise.
+//! 2. A round is asked for as long as `begun` is less than `wanted`, which is at most one more than `begun`.
+//!
+//! # Synchronization
+//!
+//! | variable | written by                   | read by  | protocol |
+//! |----------|------------------------------|----------|----------|
+//! | `state`  | whoever asks, and the thread | the same | the lock |
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, mutant,
+        thread::{self, JoinHandle},
+    },
+    world::World,
+};
+use crate::heap::{Header, Seat, core::Core};
+
+/// The handle on a collector's thread, shared with it.
+#[derive(Debug)]
+pub(crate) struct CollectorThread {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_started: bool,
+    handle: Option<JoinHandle<()>>,
+    wanted: u64,
+    begun: u64,
+    ended: u64,
+    is_closing: bool,
+    has_failed: bool,
+}
+
+/// A round that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a round is waited for, or nobody knows that it has ended"]
+pub(crate) struct Round(u64);
+
+impl CollectorThread {
+    /// A thread that has not been started.
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::default()), changed: Condvar::new() }
+    }
+
+    /// Starts the thread, if nobody has: it does rounds of `work` as a member of the world of `core`, until the heap is
+    /// dropped.
+    pub(crate) fn start<H: Header>(
+        self: &Arc<Self>,
+        core: &Arc<Core<H>>,
+        work: impl FnMut(&Seat<H>) + Send + 'static,
+    ) {
+        let mut state = self.state();
+        if state.is_started {
+            return;
+        }
+        state.is_started = true;
+        let (this, core) = (Arc::clone(self), Arc::clone(core));
+        let mut work = work;
+        state.handle = Some(thread::spawn(move || {
+            let seat = Seat::of_collector(core);
+            this.serve(&seat.core.world, seat.index, || work(&seat));
+            seat.core.world.detach(seat.index);
+        }));
+    }
+
+    /// Asks for a round that begins after this call, unless one is asked for already.
+    pub(crate) fn request(&self) -> Round {
+        let mut state = self.state();
+        if state.wanted == state.begun {
+            state.wanted += 1;
+            self.changed.notify_all();
+        }
+        Round(state.wanted)
+    }
+
+    /// Waits for the end of `round`; the caller is blocked. Says whether it has ended, rather than the thread.
+    pub(crate) fn wait(&self, round: Round) -> bool {
+        let mut state = self.state();
+        while state.ended < round.0 && !state.has_failed && !state.is_closing {
+            state = self.wait_for_change(state);
+        }
+        state.ended >= round.0
+    }
+
+    /// Whether the heap is being dropped, so that what is under way can be left.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.state().is_closing
+    }
+
+    /// What the thread does, as member `index` of `world`. The heap is poisoned if a round panics.
+    fn serve(&self, world: &World, index: usize, mut work: impl FnMut()) {
+        // Poison is no news to whoever waits here: it ends with the mutators.
+        while let Ok(true) = world.blocked(index, || self.next()) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(&mut work)) {
+                world.poison(message_of(&*panic));
+                self.fail();
+                break;
+            }
+            self.state().ended += 1;
+            self.changed.notify_all();
+        }
+        self.fail();
+    }
+
+    /// Sleeps until a round is asked for and begins it; `false` if there are to be no more.
+    fn next(&self) -> bool {
+        let mut state = self.state();
+        while state.begun == state.wanted && !state.is_closing {
+            state = self.wait_for_change(state);
+        }
+        let goes_on = !state.is_closing;
+        state.begun += u64::from(goes_on);
+        goes_on
+    }
+
+    /// Nobody is to wait for a round any more.
+    fn fail(&self) {
+        self.state().has_failed = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends the thread and waits for it. The heap has no mutator any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.is_closing = true;
+        let handle = state.handle.take();
+        drop(state);
+        if !mutant("close without waking the collector") {
+            self.changed.notify_all();
+        }
+        // Its panic has poisoned the heap, and been told to those who used it.
+        let _ = handle.map(JoinHandle::join);
+    }
+
+    fn wait_for_change<'s>(&'s self, state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        self.changed.wait(state).expect("nothing panics while it holds this lock")
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// The text of a panic.
+pub(crate) fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a text".to_owned())
+}
