@@ -4,13 +4,17 @@
 //! memory is free, and when to collect. Everything else (objects, blocks, threads, finalizers, accounting) is the
 //! heap's, so that a difference between two collectors is not a difference between two heaps.
 
-use std::fmt::Debug;
+use std::{collections::HashSet, fmt::Debug};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     heap::{Header, Kind, Object, OutOfMemory, Seat, SideTables, core::Core},
-    threads::{sync::Arc, world::Stopped},
+    marking::object_at,
+    threads::{
+        sync::{Arc, atomic::Ordering::Relaxed},
+        world::Stopped,
+    },
 };
 
 /// A way of managing memory.
@@ -81,6 +85,29 @@ impl<H: Header> Inspection<'_, H> {
     /// Every object of the heap, block by block.
     pub(crate) fn objects(&self) -> impl Iterator<Item = Object<H>> {
         self.core.space.blocks().into_iter().flat_map(crate::heap::block::Block::objects)
+    }
+
+    /// Tests that whatever slots, shared handles and `holders` refer to is an object of this heap.
+    pub(crate) fn check_references(
+        &self,
+        holders: impl IntoIterator<Item = (&'static str, Object<H>)>,
+    ) {
+        let objects: HashSet<Object<H>> = self.objects().collect();
+        let require = |object: Object<H>, holder: &dyn Debug| {
+            assert!(objects.contains(&object), "{holder:?} refers to {object:?}, which is none");
+        };
+        for &object in &objects {
+            // SAFETY: the world is stopped, and the object in the heap.
+            for slot in unsafe { object.slots() } {
+                // Relaxed: ordered by the safepoint handshake.
+                if let Some(child) = object_at(slot.load(Relaxed)) {
+                    require(child, &object);
+                }
+            }
+        }
+        let shared = self.core.shared.objects();
+        shared.into_iter().for_each(|object| require(object, &"a shared handle"));
+        holders.into_iter().for_each(|(holder, object)| require(object, &holder));
     }
 }
 

@@ -27,14 +27,17 @@ pub mod audit;
 mod collector;
 pub mod counts;
 mod event;
+mod finalization;
 pub mod generational;
 mod heap;
 pub mod leak;
 mod list;
 pub mod mark_sweep;
+mod marking;
 mod program;
 pub mod refcount;
 mod roots;
+pub mod snapshot;
 mod threads;
 pub mod triggers;
 

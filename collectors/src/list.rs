@@ -32,6 +32,7 @@ collectors![
     crate::generational::Generational<crate::triggers::Fixed>,
     crate::generational::Generational<crate::triggers::Tuned>,
     crate::mark_sweep::MarkSweep,
+    crate::snapshot::Snapshot,
 ];
 
 #[cfg(all(test, not(loom)))]

@@ -8,7 +8,7 @@
 //!
 //! 1. *Trigger.* Mutators count the bytes that they allocate. When they exceed what the last collection left, times
 //!    `growth`, whoever notices stops the world. The mutators that are stopped help.
-//! 2. *Mark* (`mark_sweep/mark.rs`). Root tables, shared handles and waiting finalizers are the roots. Whatever they
+//! 2. *Mark* (`marking.rs`). Root tables, shared handles and waiting finalizers are the roots. Whatever they
 //!    reach is marked in a side table.
 //! 3. *Finalize.* Objects with a finalizer that are not marked by then are queued, and what they reach is marked too:
 //!    a finalizer sees its neighbours intact. A mutator runs it at its next safepoint; the object has no finalizer any
@@ -37,28 +37,23 @@
 //! whenever a stack overflows, but when somebody is idle.
 
 mod local;
-mod mark;
 mod sweep;
-
-use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::local::MarkSweepLocal;
-use self::mark::mark;
 use crate::{
     Capabilities, Collector, Finalizers, Reclaims, Setting, SettingsError, SideTables,
     collector::Inspection,
+    finalization::{Finalizable, Waiting},
     heap::{Object, Seat, core::Core},
+    marking::{is_marked, mark_stopped},
     roots::RootTable,
     threads::{
-        sync::{
-            Arc, Mutex, MutexGuard,
-            atomic::{AtomicU64, Ordering::Relaxed},
-            mutant,
-        },
-        world::{Attention, Stopped},
+        sync::{Arc, Mutex, MutexGuard, mutant},
+        world::Stopped,
     },
+    triggers::growth::Growth,
 };
 
 /// What lies in a heap managed by mark-sweep: objects without a header of the collector's.
@@ -69,15 +64,11 @@ const MARKED: u32 = 1;
 
 /// Stops the world, marks what is reachable, frees the rest.
 pub struct MarkSweep {
-    settings: MarkSweepSettings,
+    growth: Growth,
     /// The parts of all mutators, those whose finalizable objects outlived them included.
     mutators: Mutex<Vec<Arc<Part>>>,
     /// Unreachable objects whose finalizers have to be run. They are roots.
-    waiting: Mutex<VecDeque<Traced>>,
-    /// Bytes allocated since the last collection, as far as mutators have told.
-    allocated: AtomicU64,
-    /// How many of them make a collection due.
-    limit: AtomicU64,
+    waiting: Waiting<()>,
 }
 
 /// The settings of mark-sweep.
@@ -100,7 +91,7 @@ impl Default for MarkSweepSettings {
 struct Part {
     roots: RootTable<()>,
     /// Objects of the mutator's whose classes have a finalizer that has not been called (invariant 3).
-    finalizable: Mutex<Vec<Traced>>,
+    finalizable: Finalizable<()>,
 }
 
 impl Collector for MarkSweep {
@@ -117,22 +108,7 @@ impl Collector for MarkSweep {
         resurrects: true,
         generations: 1,
     };
-    const SETTINGS: &'static [Setting] = &[
-        Setting {
-            name: "growth",
-            default: "1.0",
-            unit: "ratio",
-            range: "0.1..=16",
-            meaning: "bytes allocated that make a collection due, as a multiple of the bytes that the last one left",
-        },
-        Setting {
-            name: "minimum-bytes",
-            default: "4194304",
-            unit: "bytes",
-            range: "1..",
-            meaning: "bytes allocated that make a collection due at least",
-        },
-    ];
+    const SETTINGS: &'static [Setting] = &Growth::SETTINGS;
     const SIDE_TABLES: SideTables = SideTables::Scratch;
 
     type Settings = MarkSweepSettings;
@@ -140,25 +116,10 @@ impl Collector for MarkSweep {
     type Local = MarkSweepLocal;
 
     fn new(settings: MarkSweepSettings) -> Result<Self, SettingsError> {
-        let refuse = |setting, value, expected| SettingsError {
-            collector: Self::NAME,
-            setting,
-            value,
-            expected,
-        };
-        if !(0.1..=16.0).contains(&settings.growth) {
-            let value = settings.growth.to_string();
-            return Err(refuse("growth", value, "a number from 0.1 to 16"));
-        }
-        if settings.minimum_bytes == 0 {
-            return Err(refuse("minimum-bytes", "0".to_owned(), "at least 1"));
-        }
         Ok(Self {
-            settings,
+            growth: Growth::new(Self::NAME, settings.growth, settings.minimum_bytes)?,
             mutators: Mutex::new(Vec::new()),
-            waiting: Mutex::new(VecDeque::new()),
-            allocated: AtomicU64::new(0),
-            limit: AtomicU64::new(settings.minimum_bytes),
+            waiting: Waiting::new(),
         })
     }
 
@@ -167,7 +128,10 @@ impl Collector for MarkSweep {
     }
 
     fn check(&self, inspection: &Inspection<'_, ()>) {
-        self.check_marks_and_references(inspection);
+        for object in inspection.objects() {
+            assert!(!is_marked(object, MARKED), "{object:?} is marked between collections");
+        }
+        inspection.check_references(self.holders());
     }
 }
 
@@ -189,81 +153,38 @@ impl MarkSweep {
                 break;
             }
         }
-        let mut waiting = self.waiting();
-        roots.extend(&*waiting);
-        mark(roots, stopped);
+        roots.extend(self.waiting.objects());
+        mark_stopped(roots, MARKED, stopped);
 
         let mut dying = Vec::new();
         for part in &*mutators {
-            dying.extend(part.finalizable().extract_if(.., |object| !is_marked(*object)));
+            dying.extend(part.finalizable.take(|object| !is_marked(object, MARKED)));
         }
         // A mutator that has left is remembered for its finalizable objects only.
-        mutators.retain(|part| Arc::strong_count(part) > 1 || !part.finalizable().is_empty());
+        mutators.retain(|part| Arc::strong_count(part) > 1 || !part.finalizable.is_empty());
         if dying.is_empty() {
             return Found::Nothing;
         }
-        waiting.extend(&dying);
-        core.world.call(Attention::FINALIZERS);
-        mark(dying, stopped);
+        self.waiting.extend(core, &dying);
+        mark_stopped(dying, MARKED, stopped);
         Found::Finalizers
-    }
-
-    /// Begins to count the bytes until the next collection, the last having left `held`.
-    fn set_limit(&self, held: u64) {
-        let grown = (held as f64 * self.settings.growth) as u64;
-        // Relaxed: a statistic.
-        self.limit.store(grown.max(self.settings.minimum_bytes), Relaxed);
-        // Relaxed: a statistic.
-        self.allocated.store(0, Relaxed);
     }
 
     fn mutators(&self) -> MutexGuard<'_, Vec<Arc<Part>>> {
         self.mutators.lock().expect("nothing panics while it holds this lock")
     }
 
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Traced>> {
-        self.waiting.lock().expect("nothing panics while it holds this lock")
-    }
-
-    /// Tests that no object is marked (invariant 1), and that every reference is to an object of this heap.
-    fn check_marks_and_references(&self, inspection: &Inspection<'_, ()>) {
-        let objects: std::collections::HashSet<Traced> = inspection.objects().collect();
-        let require = |object: Traced, holder: &dyn std::fmt::Debug| {
-            assert!(objects.contains(&object), "{holder:?} refers to {object:?}, which is none");
-        };
-        for &object in &objects {
-            assert!(!is_marked(object), "{object:?} is marked between collections");
-            // SAFETY: the world is stopped, and the object in the heap.
-            for slot in unsafe { object.slots() } {
-                // Relaxed: ordered by the safepoint handshake.
-                if let Some(child) = object_at(slot.load(Relaxed)) {
-                    require(child, &object);
-                }
-            }
-        }
+    /// What holds a reference that is no slot's, and the object.
+    fn holders(&self) -> Vec<(&'static str, Traced)> {
+        let mut held = Vec::new();
         for part in &*self.mutators() {
-            part.roots.for_each(|object| require(object, &"a root"));
-            part.finalizable().iter().for_each(|&object| require(object, &"a finalizer's list"));
+            part.roots.for_each(|object| held.push(("a root", object)));
+            let finalizable = part.finalizable.objects();
+            held.extend(finalizable.into_iter().map(|object| ("a finalizer's list", object)));
         }
-        self.waiting().iter().for_each(|&object| require(object, &"a waiting finalizer"));
-        let shared = inspection.core.shared.objects();
-        shared.into_iter().for_each(|object| require(object, &"a shared handle"));
+        held.extend(
+            self.waiting.objects().into_iter().map(|object| ("a waiting finalizer", object)),
+        );
+        held
     }
-}
-
-impl Part {
-    fn finalizable(&self) -> MutexGuard<'_, Vec<Traced>> {
-        self.finalizable.lock().expect("nothing panics while it holds this lock")
-    }
-}
-
-fn is_marked(object: Traced) -> bool {
-    // Relaxed: marks are ordered by the end of the job that set them; within it they are a hint.
-    object.scratch().load(Relaxed) == MARKED
-}
-
-#[inline(always)]
-fn object_at(address: usize) -> Option<Traced> {
-    // SAFETY: slots hold null or the address of an object (heap invariant 2).
-    (address != 0).then(|| unsafe { Traced::at(address) })
 }

@@ -11,6 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{Setting, SettingsError};
 
 mod fixed;
+pub(crate) mod growth;
 mod linear;
 mod square_root;
 mod tuned;

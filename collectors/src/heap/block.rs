@@ -238,6 +238,17 @@ impl Block {
         unsafe { std::slice::from_raw_parts(first, BLOCK_GRANULES) }
     }
 
+    /// The object that begins in granule `granule`.
+    ///
+    /// # Safety
+    ///
+    /// One does, so that the block is in use.
+    pub(crate) unsafe fn object_in<H: Header>(self, granule: usize) -> Object<H> {
+        let address = Grid::of(self).beginning_in(self.start() + granule * GRANULE);
+        // SAFETY: by our caller.
+        unsafe { Object::at(address) }
+    }
+
     #[inline(always)]
     fn bitmap<'a>(self, table: usize) -> &'a [BitmapWord] {
         let words = (self.chunk() + table) as *const BitmapWord;

@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// Cells of a share without a mutator that are put back at a time.
+const DRAINED_AT_ONCE: usize = 4096;
+
 /// What a heap may use, and who watches it.
 #[derive(Clone)]
 pub struct Options {
@@ -140,6 +143,15 @@ impl<H: Header> Core<H> {
     /// All shares, those of mutators that have left included.
     pub(crate) fn shares(&self) -> Vec<Arc<Share<H>>> {
         self.shares.lock().expect("nothing panics while it holds this lock").clone()
+    }
+
+    /// Puts what has been freed of the shares that have no mutator back on their blocks' lists. A portion at a time, since
+    /// nobody can come or go meanwhile.
+    pub(crate) fn drain_vacant(&self) {
+        for (index, share) in self.shares().iter().enumerate() {
+            while self.world.if_absent(index, || share.drain_remote(&self.space, DRAINED_AT_ONCE)) {
+            }
+        }
     }
 
     pub(crate) fn statistics(&self) -> Statistics {

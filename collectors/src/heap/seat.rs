@@ -145,6 +145,11 @@ impl<H: Header> Seat<H> {
         unsafe { self.share.free(&self.core.space, object) };
     }
 
+    /// Takes back all that others have freed of what this mutator allocated.
+    pub(crate) fn drain_remote(&self) {
+        while self.share.drain_remote(&self.core.space, usize::MAX) {}
+    }
+
     /// Stops the world; `None` if somebody else had, and this mutator has waited for the end of it.
     pub(crate) fn stop(&self) -> Option<Stopped<'_>> {
         self.emit(Event::TimeToStop { requested: true });

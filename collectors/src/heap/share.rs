@@ -3,13 +3,13 @@
 //! Each size class has a *current* block, whose free cells the mutator takes over all at once and pops one by one, and a
 //! list of *partial* blocks with free cells. A mutator frees into its own blocks by pushing the cell back (so that what
 //! it frees and what it allocates next do not wait for each other); a cell of somebody else's block goes on that
-//! share's *remote* list, which its owner drains when it runs out of cells. A share whose mutator has left keeps its
-//! blocks and is taken over by the next mutator that attaches.
+//! share's *remote* list, which its owner drains, so many at a time, when it runs out of cells. A share whose mutator has
+//! left keeps its blocks and is taken over by the next mutator that attaches.
 //!
 //! # Invariants
 //!
 //! 1. A block's free list and `used` together cover its carved cells. Among the used ones are those that a bin has taken
-//!    over, which are of its current block, and those on the remote list.
+//!    over, which are of its current block, and those on the remote list or taken from it and `pending`.
 //! 2. A block is `Current` for one size class of its owner, `Partial` and on the owner's list, or `Full`.
 //! 3. When the cell of a dead object comes back, its block becomes another `Use` only if `used` is `reconsidered_at` then.
 //!
@@ -45,6 +45,10 @@ use crate::threads::sync::{
 /// Bytes of cells put on a fresh block's free list at a time: a page, so that pages are touched as they are needed.
 const CARVED_AT_ONCE: usize = capacity(4096, 1024);
 
+/// Remote cells drained whenever a bin runs out: some microseconds' worth, and more than a page has cells, so that a
+/// share drains faster than it allocates.
+const DRAINED_AT_ONCE: usize = capacity(256, 2);
+
 /// Bins of a share.
 const BINS: usize = SIZE_CLASSES + 1;
 
@@ -54,6 +58,8 @@ const BINS: usize = SIZE_CLASSES + 1;
 pub(crate) struct Share<H> {
     /// Cells of our blocks that others have freed, linked through their first slots; apart from what only we write.
     remote: CachePadded<AtomicUsize>,
+    /// The rest of a remote list that was taken, or 0.
+    pending: Plain<usize>,
     /// One for each size class, and one for large objects, whose current block never has a cell.
     bins: [Bin; BINS],
     /// The block that is current where there is none: it has no free cell.
@@ -83,6 +89,7 @@ impl<H: Header> Share<H> {
             |_| Bin { free: Plain::new(0), current: Plain::new(record), partial: Plain::new(0) };
         Self {
             remote: CachePadded::new(AtomicUsize::new(0)),
+            pending: Plain::new(0),
             bins: std::array::from_fn(bin),
             none,
             touched: Mutex::new(Vec::new()),
@@ -170,16 +177,19 @@ impl<H: Header> Share<H> {
     fn refill(&self, space: &Space, class: usize, kind: &Kind) -> Result<(), OutOfMemory> {
         self.retire_current(class);
         if self.bins[class].partial.get() == 0 {
-            self.drain_remote(space);
+            self.drain_remote(space, DRAINED_AT_ONCE);
         }
-        let block = match Block::from_record(self.bins[class].partial.get()) {
-            Some(block) => {
-                self.unlist(block);
-                block
-            }
+        let block = match self.take_partial(class) {
+            Some(block) => block,
             None => {
                 let offset = if kind.shape().is_small() { 0 } else { EXTENT };
-                space.take_block(class, offset, self.address())?
+                space.take_block(class, offset, self.address()).or_else(|exhausted| {
+                    while self.drain_remote(space, DRAINED_AT_ONCE) {}
+                    let block = self.take_partial(class);
+                    block
+                        .map_or_else(|| space.take_block(class, offset, self.address()), Ok)
+                        .map_err(|_| exhausted)
+                })?
             }
         };
         self.make_current(class, block);
@@ -189,6 +199,13 @@ impl<H: Header> Share<H> {
             "a partial or new block was expected to have a free cell: {block:?}"
         );
         Ok(())
+    }
+
+    /// Takes the first block of `class` that has free cells off its list.
+    fn take_partial(&self, class: usize) -> Option<Block> {
+        let block = Block::from_record(self.bins[class].partial.get())?;
+        self.unlist(block);
+        Some(block)
     }
 
     /// Takes over the free cells of the current block of `class`, or the next run of it; says whether there were any.
@@ -395,15 +412,19 @@ impl<H: Header> Share<H> {
         }
     }
 
-    /// Puts the cells that others have freed back on their blocks' lists.
-    pub(crate) fn drain_remote(&self, space: &Space) {
-        // Acquire: the cells' links, and all that their last users did. Pairs with `push_remote`.
-        let mut address = self.remote.swap(0, Acquire);
-        if mutant("lose what was freed meanwhile") {
-            // Relaxed: this is the mistake, ordered by nothing.
-            self.remote.store(0, Relaxed);
+    /// Puts at most `most` of the cells that others have freed back on their blocks' lists; says whether there may be more.
+    pub(crate) fn drain_remote(&self, space: &Space, most: usize) -> bool {
+        let mut address = self.pending.get();
+        if address == 0 {
+            // Acquire: the cells' links, and all that their last users did. Pairs with `push_remote`.
+            address = self.remote.swap(0, Acquire);
+            if mutant("lose what was freed meanwhile") {
+                // Relaxed: this is the mistake, ordered by nothing.
+                self.remote.store(0, Relaxed);
+            }
         }
-        while address != 0 {
+        let mut left = most;
+        while address != 0 && left > 0 {
             // SAFETY: the remote list links cells of our blocks.
             let cell = unsafe { Object::<H>::at(address) };
             let next = link_of(cell);
@@ -412,7 +433,10 @@ impl<H: Header> Share<H> {
             cell.link().store(block.free.get(), Relaxed);
             self.reclaimed(space, block, address);
             address = next;
+            left -= 1;
         }
+        self.pending.set(address);
+        left == 0
     }
 
     fn push_remote(&self, cell: Object<H>) {

@@ -213,8 +213,17 @@ impl Space {
         unsafe { memory::unmap(start, mapped) };
     }
 
-    /// The blocks in use, in address order, large objects last.
+    /// The blocks in use, in address order, large objects last. With the world stopped.
     pub(crate) fn blocks(&self) -> Vec<Block> {
+        self.blocks_that(|block| block.usage() != Use::Pooled)
+    }
+
+    /// All blocks that have ever been in use and are not unmapped, in address order, large objects last.
+    pub(crate) fn all_blocks(&self) -> Vec<Block> {
+        self.blocks_that(|_| true)
+    }
+
+    fn blocks_that(&self, are_wanted: impl Fn(&Block) -> bool) -> Vec<Block> {
         let mut state = self.state();
         state.chunks.sort_unstable();
         let newest = state.newest;
@@ -223,7 +232,7 @@ impl Space {
             (FIRST_BLOCK..end).map(move |index| Block::of(chunk + index * BLOCK_BYTES))
         });
         let large = state.large.iter().map(|&(block, _)| block);
-        in_chunks.filter(|block| block.usage() != Use::Pooled).chain(large).collect()
+        in_chunks.filter(are_wanted).chain(large).collect()
     }
 
     /// The large objects that are not yet old.

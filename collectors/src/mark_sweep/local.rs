@@ -2,33 +2,27 @@
 
 use std::cell::Cell;
 
-use super::{Found, MarkSweep, Part, Traced, object_at, sweep::sweep};
+use super::{Found, MarkSweep, Part, Traced, sweep::sweep};
 use crate::{
     Cause, Collected, Event, OutOfMemory,
     collector::Local,
+    finalization::Finalizable,
     heap::{Kind, Seat},
+    marking::object_at,
     roots::{RootEntry, RootTable},
-    threads::{
-        sync::{
-            Arc, Mutex,
-            atomic::Ordering::{AcqRel, Acquire, Relaxed, Release},
-        },
-        world::Attention,
+    threads::sync::{
+        Arc,
+        atomic::Ordering::{AcqRel, Acquire, Relaxed, Release},
     },
+    triggers::growth::Allowance,
 };
-
-/// Bytes that a mutator allocates before it tells the others: few enough that even eight mutators miss the default
-/// trigger by less than half of it, many enough that telling costs nothing.
-const PORTION: u64 = 256 << 10;
 
 /// One mutator's side of it.
 pub struct MarkSweepLocal {
     collector: Arc<MarkSweep>,
     part: Arc<Part>,
     seat: Seat<()>,
-    /// Bytes that this mutator may allocate before it tells the others, and what is left of them.
-    portion: Cell<u64>,
-    left: Cell<i64>,
+    allowance: Allowance,
     /// Whether a collection that the program asked for has found finalizers, and has to go on when they have run.
     is_unfinished: Cell<bool>,
 }
@@ -45,20 +39,18 @@ unsafe impl Local<()> for MarkSweepLocal {
 
     #[inline(always)]
     fn poll(&self, kind: &Kind) -> bool {
-        let left = self.left.get() - kind.bytes() as i64;
-        self.left.set(left);
-        left < 0 || self.seat.attention()
+        !self.allowance.spend(kind.bytes()) || self.seat.attention()
     }
 
     fn attend(&self) {
         self.seat.answer();
-        let has_run_out = self.left.get() < 0;
-        let is_due = has_run_out && self.tell();
+        let has_run_out = self.allowance.is_spent();
+        let is_due = has_run_out && self.allowance.tell(&self.collector.growth);
         if self.seat.is_stressed() || is_due {
             self.collect_once();
         }
         if has_run_out {
-            self.ask();
+            self.allowance.ask(&self.collector.growth);
         }
     }
 
@@ -66,7 +58,7 @@ unsafe impl Local<()> for MarkSweepLocal {
     fn allocate(&self, kind: &Kind) -> Result<RootEntry, OutOfMemory> {
         let object = self.seat.allocate(kind)?;
         if kind.descriptor().has_finalizer() {
-            self.part.finalizable().push(object);
+            self.part.finalizable.push(object);
         }
         Ok(self.part.roots.enter(object))
     }
@@ -167,58 +159,31 @@ unsafe impl Local<()> for MarkSweepLocal {
         if self.seat.depth() > 0 {
             return None;
         }
-        let mut object = self.take_waiting();
+        let mut object = self.collector.waiting.take(&self.seat.core);
         if object.is_none() && self.is_unfinished.take() {
             // What the finalizers did not keep is freed by the collection that found it, as far as the program sees.
             if let Some((collected, _)) = self.collect_once() {
                 self.seat.finish(collected);
             }
-            object = self.take_waiting();
+            object = self.collector.waiting.take(&self.seat.core);
         }
         Some(self.part.roots.enter(object?))
     }
 
     fn leave(&self) {
         let mut mutators = self.collector.mutators();
-        let is_needed = !self.part.finalizable().is_empty();
+        let is_needed = !self.part.finalizable.is_empty();
         mutators.retain(|part| is_needed || !Arc::ptr_eq(part, &self.part));
-        self.tell();
+        self.allowance.tell(&self.collector.growth);
     }
 }
 
 impl MarkSweepLocal {
     pub(super) fn new(collector: Arc<MarkSweep>, seat: Seat<()>) -> Self {
-        let part = Part { roots: RootTable::new(), finalizable: Mutex::new(Vec::new()) };
+        let part = Part { roots: RootTable::new(), finalizable: Finalizable::new() };
         let part = Arc::new(part);
         collector.mutators().push(Arc::clone(&part));
-        Self {
-            collector,
-            part,
-            seat,
-            portion: Cell::new(0),
-            left: Cell::new(0),
-            is_unfinished: Cell::new(false),
-        }
-    }
-
-    /// Tells the others what we have allocated. Says whether a collection is due.
-    fn tell(&self) -> bool {
-        let used = self.portion.take() as i64 - self.left.take();
-        let collector = &self.collector;
-        // Relaxed: a statistic.
-        let before = collector.allocated.fetch_add(used as u64, Relaxed);
-        // Relaxed: a statistic.
-        before + used as u64 > collector.limit.load(Relaxed)
-    }
-
-    /// Takes another portion to allocate from.
-    fn ask(&self) {
-        // Relaxed: a statistic.
-        let allocated = self.collector.allocated.load(Relaxed);
-        // Relaxed: a statistic.
-        let portion = self.collector.limit.load(Relaxed).saturating_sub(allocated).min(PORTION);
-        self.portion.set(self.portion.get() + portion);
-        self.left.set(self.left.get() + portion as i64);
+        Self { collector, part, seat, allowance: Allowance::new(), is_unfinished: Cell::new(false) }
     }
 
     /// A collection; `None` if somebody else has stopped the world meanwhile.
@@ -235,7 +200,8 @@ impl MarkSweepLocal {
         let freed = sweep(core, &stopped);
         self.seat.share.tally.freed_many(freed);
         let held = core.statistics().held();
-        self.collector.set_limit(held.bytes);
+        self.collector.growth.begin();
+        self.collector.growth.end(held.bytes);
         drop(stopped);
         let examined = held.objects + freed.objects;
         self.seat.emit(Event::Collection {
@@ -247,16 +213,6 @@ impl MarkSweepLocal {
         });
         pause.end(examined);
         Some((Collected { examined, freed: freed.objects }, found))
-    }
-
-    /// Takes the object whose finalizer has waited longest.
-    fn take_waiting(&self) -> Option<Traced> {
-        let mut waiting = self.collector.waiting();
-        let object = waiting.pop_front();
-        if waiting.is_empty() {
-            self.seat.core.world.clear(Attention::FINALIZERS);
-        }
-        object
     }
 
     #[inline(always)]

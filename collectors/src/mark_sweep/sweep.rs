@@ -3,10 +3,11 @@
 //! Workers free into different blocks. What a block's change means for its owner's lists and for the space is settled
 //! afterwards, by one thread.
 
-use super::{Traced, is_marked};
+use super::{MARKED, Traced};
 use crate::{
     Amount,
     heap::{block::Block, core::Core, share::Freeing},
+    marking::is_marked,
     threads::{
         sync::{
             Mutex,
@@ -70,7 +71,7 @@ fn sweep_block(block: Block) -> Option<Freeing<()>> {
     for index in (0..block.carved.get()).rev() {
         // SAFETY: the address of a cell of this block that has been carved.
         let cell = unsafe { Traced::at(block.object_address(index)) };
-        if is_marked(cell) {
+        if is_marked(cell, MARKED) {
             // Relaxed: ordered by the end of the job: one worker sweeps the block.
             cell.scratch().store(0, Relaxed);
         } else if !cell.descriptor().is_free() {

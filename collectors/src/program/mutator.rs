@@ -145,6 +145,7 @@ impl<C: Collector> Mutator<C> {
             collected = self.guarded(|| self.local.collect(generation.min(oldest)));
         }
         self.run_finalizers();
+        self.local.seat().drain_remote();
         collected += self.local.seat().take_finished();
         collected
     }

@@ -46,7 +46,6 @@ struct State {
 
 /// A round that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a round is waited for, or nobody knows that it has ended"]
 pub(crate) struct Round(u64);
 
 impl CollectorThread {
@@ -86,6 +85,18 @@ impl CollectorThread {
         Round(state.wanted)
     }
 
+    /// The round that is under way, if there is one; else asks for one, and does not wait for it.
+    pub(crate) fn prompt(&self) -> Option<Round> {
+        let state = self.state();
+        let (begun, ended) = (state.begun, state.ended);
+        drop(state);
+        if begun > ended {
+            return Some(Round(begun));
+        }
+        self.request();
+        None
+    }
+
     /// Waits for the end of `round`; the caller is blocked. Says whether it has ended, rather than the thread.
     pub(crate) fn wait(&self, round: Round) -> bool {
         let mut state = self.state();
@@ -95,9 +106,10 @@ impl CollectorThread {
         state.ended >= round.0
     }
 
-    /// Whether the heap is being dropped, so that what is under way can be left.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.state().is_closing
+    /// Whether no round is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.begun == state.ended
     }
 
     /// What the thread does, as member `index` of `world`. The heap is poisoned if a round panics.
@@ -159,4 +171,100 @@ pub(crate) fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a text".to_owned())
+}
+
+#[cfg(test)]
+mod models {
+    use super::*;
+    use crate::{
+        Options,
+        heap::SideTables,
+        threads::sync::{Plain, explore, scope},
+    };
+
+    const PROTOCOL: &str = "thread of the collector's own";
+
+    /// A heap without a mutator, and a thread that counts its rounds.
+    struct Place {
+        core: Arc<Core<()>>,
+        thread: Arc<CollectorThread>,
+        rounds: Arc<Plain<u32>>,
+    }
+
+    impl Place {
+        fn new(panics: bool) -> Self {
+            let core = Arc::new(Core::new(Options::default(), SideTables::None, false));
+            let (thread, rounds) = (Arc::new(CollectorThread::new()), Arc::new(Plain::new(0)));
+            let counted = Arc::clone(&rounds);
+            thread.start(&core, move |_| {
+                assert!(!panics, "the collector has a mistake");
+                counted.set(counted.get() + 1);
+            });
+            Self { core, thread, rounds }
+        }
+
+        /// What a mutator does that asks for a collection; gives the rounds that have ended by then.
+        fn collect(&self) -> u32 {
+            let index = self.core.world.attach();
+            let round = self.thread.request();
+            let ended = self.core.world.blocked(index, || self.thread.wait(round));
+            assert_eq!(ended, Ok(true));
+            self.core.world.detach(index);
+            self.rounds.get()
+        }
+    }
+
+    #[test]
+    fn a_round_that_is_waited_for_has_ended_and_closing_ends_the_thread() {
+        explore(PROTOCOL, || {
+            let place = Place::new(false);
+            assert_eq!(place.collect(), 1);
+            place.thread.close();
+        });
+    }
+
+    #[test]
+    fn a_thread_that_was_never_asked_for_anything_ends() {
+        explore(PROTOCOL, || {
+            let place = Place::new(false);
+            place.thread.close();
+            assert_eq!(place.rounds.get(), 0);
+        });
+    }
+
+    #[test]
+    fn two_that_ask_at_once_both_get_a_round_that_began_later() {
+        explore(PROTOCOL, || {
+            let place = Place::new(false);
+            scope(|scope| {
+                let place = &place;
+                let ask = move || {
+                    let index = place.core.world.attach();
+                    let round = place.thread.request();
+                    let ended = place.core.world.blocked(index, || place.thread.wait(round));
+                    assert_eq!(ended, Ok(true));
+                    place.core.world.detach(index);
+                };
+                scope.spawn(ask);
+                ask();
+            });
+            place.thread.close();
+            assert!((1..=2).contains(&place.rounds.get()));
+        });
+    }
+
+    /// loom cannot go on after a panic, not even a caught one.
+    #[cfg(not(loom))]
+    #[test]
+    fn a_panic_of_the_thread_is_told_to_whoever_waits() {
+        explore(PROTOCOL, || {
+            let place = Place::new(true);
+            let index = place.core.world.attach();
+            let round = place.thread.request();
+            let told = place.core.world.blocked(index, || place.thread.wait(round));
+            assert!(told.is_err_and(|poisoned| poisoned.0.contains("the collector has a mistake")));
+            place.core.world.detach(index);
+            place.thread.close();
+        });
+    }
 }

@@ -174,6 +174,14 @@ impl World {
         self.leave(&mut state, index, Activity::Absent);
     }
 
+    /// Does `work` if no member has number `index`, and none can take it meanwhile; says what came of it, or `false`.
+    pub(crate) fn if_absent(&self, index: usize, work: impl FnOnce() -> bool) -> bool {
+        let state = self.state();
+        let is_absent =
+            state.activities.get(index).is_none_or(|&activity| activity == Activity::Absent);
+        is_absent && !state.stopping && work()
+    }
+
     /// How many mutators are attached.
     pub(crate) fn population(&self) -> usize {
         let state = self.state();

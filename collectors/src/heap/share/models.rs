@@ -63,7 +63,7 @@ impl Place {
 
     /// Everything has been freed but `live` objects: all other cells of the only block are there to be used again, once.
     fn assert_whole(&self, live: &[usize]) {
-        self.shares[0].drain_remote(&self.space);
+        self.shares[0].drain_remote(&self.space, usize::MAX);
         // SAFETY: the address of an object of the heap.
         let block = unsafe { Object::<AtomicCount>::at(live[0]) }.block();
         let all = block.cells.get() as usize;
@@ -90,7 +90,7 @@ fn a_cell_that_another_thread_frees_comes_back_whole() {
         let cell = place.allocate();
         let live = scope(|scope| {
             scope.spawn(|| place.free(1, cell));
-            place.shares[0].drain_remote(&place.space);
+            place.shares[0].drain_remote(&place.space, usize::MAX);
             [place.allocate(), place.allocate()]
         });
         place.assert_whole(&live);
@@ -107,7 +107,7 @@ fn what_two_threads_free_comes_back_once_each() {
                 let place = &place;
                 scope.spawn(move || place.free(1 + index, cell));
             }
-            place.shares[0].drain_remote(&place.space);
+            place.shares[0].drain_remote(&place.space, usize::MAX);
             [place.allocate()]
         });
         place.assert_whole(&live);
@@ -125,9 +125,9 @@ fn a_thread_frees_into_a_block_that_its_owner_has_left_full() {
         scope(|scope| {
             scope.spawn(|| place.free(1, cell));
             place.free(0, mine);
-            place.shares[0].drain_remote(&place.space);
+            place.shares[0].drain_remote(&place.space, usize::MAX);
         });
-        place.shares[0].drain_remote(&place.space);
+        place.shares[0].drain_remote(&place.space, usize::MAX);
         place.free(0, elsewhere);
         // The block with two free cells is used before another one is taken.
         full.extend([place.allocate(), place.allocate()]);

@@ -193,3 +193,95 @@ fn a_shared_job_is_over_when_its_sharing_is() {
         assert!([12, 22].contains(&place.sum()), "{}", place.sum());
     });
 }
+
+const HANDSHAKE: &str = "handshake without a stop";
+
+impl Place {
+    /// A safepoint at which a mutator answers handshakes too.
+    fn poll_all(&self, index: usize) {
+        if self.world.attention().includes(Attention::HANDSHAKE) {
+            self.world.shake_hands(index).unwrap();
+        }
+        self.poll(index);
+    }
+
+    /// A handshake in which each mutator's value is used.
+    fn ask(&self, index: usize) {
+        let act = |other: usize| self.values[other].set(self.values[other].get() + 10);
+        self.world.handshake(index, &act).unwrap();
+    }
+}
+
+#[test]
+fn each_of_two_mutators_acts_at_most_once_and_alone_with_its_own() {
+    explore(HANDSHAKE, || {
+        let place = Place::new();
+        let collector = place.world.attach();
+        let mutators = [place.world.attach(), place.world.attach()];
+        scope(|scope| {
+            let place = &place;
+            scope.spawn(move || {
+                place.mutate(mutators[0]);
+                place.poll_all(mutators[0]);
+                place.mutate(mutators[0]);
+                place.world.detach(mutators[0]);
+            });
+            scope.spawn(move || {
+                place.mutate(mutators[1]);
+                place.world.blocked(mutators[1], || ()).unwrap();
+                place.mutate(mutators[1]);
+                place.world.detach(mutators[1]);
+            });
+            place.ask(collector);
+            place.values[collector].set(1);
+            place.world.detach(collector);
+        });
+        // Whoever has left before it began is not asked.
+        let acted = place.values.each_ref().map(Plain::get);
+        assert!(acted[1..].iter().all(|value| [2, 12].contains(value)), "{acted:?}");
+    });
+}
+
+#[test]
+fn what_was_done_before_an_answer_is_seen_after_the_handshake() {
+    explore(HANDSHAKE, || {
+        let place = Place::new();
+        let collector = place.world.attach();
+        let mutator = place.world.attach();
+        scope(|scope| {
+            let place = &place;
+            scope.spawn(move || {
+                place.values[2].set(7);
+                while !place.world.shake_hands(mutator).unwrap() {
+                    thread::yield_now();
+                }
+                place.world.detach(mutator);
+            });
+            place.ask(collector);
+            assert_eq!(place.values[2].get(), 7, "the mutator has acted, and then it was written");
+            place.world.detach(collector);
+        });
+    });
+}
+
+#[test]
+fn a_world_can_be_stopped_in_the_middle_of_a_handshake() {
+    explore(HANDSHAKE, || {
+        let place = Place::new();
+        let collector = place.world.attach();
+        let mutator = place.world.attach();
+        scope(|scope| {
+            let place = &place;
+            scope.spawn(move || {
+                assert!(place.collect(mutator), "nobody else stops the world");
+                place.poll_all(mutator);
+                place.world.detach(mutator);
+            });
+            place.ask(collector);
+            place.poll(collector);
+            place.mutate(collector);
+            place.world.detach(collector);
+        });
+        assert_eq!(place.sum(), 311);
+    });
+}
