@@ -5,12 +5,12 @@
 //! doubles the run time of programs like this one. A stretch tree grows the heap first, a long-lived tree stays until
 //! the end, and between them many trees of each depth are made from the bottom up, read and dropped.
 
-use collectors::{Class, Collector, OutOfMemory, Root};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, parameter::within,
-    program::sum_of_words,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, Program, Reference, Workload,
+    parameter::within, program::sum_of_words,
 };
 
 /// The slots of a node that hold its children.
@@ -60,23 +60,23 @@ impl Workload for BinaryTrees {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Class<C>;
+    type Setup<C: Manager> = C::Class;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("depth", parameters.depth.into(), u64::from(SHALLOWEST)..=28)?;
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Class<C>, OutOfMemory> {
+    ) -> Result<C::Class, OutOfMemory> {
         Ok(program.class("Tree", 2, parameters.words))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        tree: &Class<C>,
+        tree: &C::Class,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         let stretch = grow(program, tree, parameters.depth + 1)?;
@@ -112,11 +112,11 @@ fn short_lived(deepest: u32) -> impl Iterator<Item = (u32, u64)> {
 }
 
 /// Makes a tree from the bottom up. Recursion is no deeper than the tree, which is no deeper than its parameter.
-pub(crate) fn grow<'m, C: Collector>(
+pub(crate) fn grow<'m, C: Manager>(
     program: &mut Program<'m, C>,
-    tree: &Class<C>,
+    tree: &C::Class,
     depth: u32,
-) -> Result<Root<'m, C>, OutOfMemory> {
+) -> Result<C::Root<'m>, OutOfMemory> {
     if depth == 0 {
         return program.alloc(tree);
     }
@@ -129,7 +129,7 @@ pub(crate) fn grow<'m, C: Collector>(
 }
 
 /// Reads every node of a tree.
-pub(crate) fn read<'m, C: Collector>(program: &mut Program<'m, C>, node: &Root<'m, C>) {
+pub(crate) fn read<'m, C: Manager>(program: &mut Program<'m, C>, node: &C::Root<'m>) {
     program.read(node);
     for child in CHILDREN {
         if let Some(child) = node.get(child) {

@@ -8,11 +8,11 @@
 //!
 //! Most of what is allocated dies at once and is not cyclic; it refers to a live object for as long as it lives.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
     Workload,
     chains::{self, Shape},
     memory::STRETCH,
@@ -105,7 +105,7 @@ impl Workload for DeadCycleDrip {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Classes<Class<C>>;
+    type Setup<C: Manager> = Classes<C::Class>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("live", parameters.live.into(), 1..=1_000_000_000)?;
@@ -116,16 +116,16 @@ impl Workload for DeadCycleDrip {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Classes<Class<C>>, OutOfMemory> {
+    ) -> Result<Classes<C::Class>, OutOfMemory> {
         Ok(Classes::new(program, parameters))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Classes<Class<C>>,
+        setup: &Classes<C::Class>,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         play(program, setup, parameters)

@@ -9,11 +9,11 @@
 //! Lists are kept until some more have been made; meanwhile a walk along one of them takes out some nodes and puts in
 //! others.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
     Workload, parameter::within,
 };
 
@@ -104,7 +104,7 @@ impl Workload for DoublyLinked {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Classes<Class<C>>;
+    type Setup<C: Manager> = Classes<C::Class>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("lists", parameters.lists.into(), 1..=1_000_000_000)?;
@@ -115,16 +115,16 @@ impl Workload for DoublyLinked {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Classes<Class<C>>, OutOfMemory> {
+    ) -> Result<Classes<C::Class>, OutOfMemory> {
         Ok(Classes::new(program, parameters))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Classes<Class<C>>,
+        setup: &Classes<C::Class>,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         play(program, setup, parameters)

@@ -5,12 +5,12 @@
 //! the pairs is one-sided, so that a collector has to tell the two kinds apart. Everything dies as young as it can: this
 //! is the best case of a generational collector and the plainest case of what counting leaks.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, parameter::within,
-    program::sum_of_words,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, Program, Reference, Workload,
+    parameter::within, program::sum_of_words,
 };
 
 /// The slot of a person that holds their friend.
@@ -66,7 +66,7 @@ impl Workload for Friends {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Class<C>;
+    type Setup<C: Manager> = C::Class;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("pairs", parameters.pairs, 1..=1_000_000_000)?;
@@ -74,16 +74,16 @@ impl Workload for Friends {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Class<C>, OutOfMemory> {
+    ) -> Result<C::Class, OutOfMemory> {
         Ok(program.class("Person", 1, parameters.words))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        person: &Class<C>,
+        person: &C::Class,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         for _ in 0..parameters.pairs {

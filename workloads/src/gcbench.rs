@@ -9,11 +9,11 @@
 //! The numbers of trees are those of the original, in which the tree that stretches the heap is two levels deeper than
 //! the long-lived one.
 
-use collectors::{Class, Collector, OutOfMemory, Root};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, Program, Workload,
     binary_trees::{CHILDREN, grow, read},
     parameter::within,
     program::sum_of_words,
@@ -44,9 +44,9 @@ impl Default for Parameters {
 }
 
 /// The classes of the workload.
-pub struct Setup<C: Collector> {
-    node: Class<C>,
-    array: Class<C>,
+pub struct Setup<C: Manager> {
+    node: C::Class,
+    array: C::Class,
 }
 
 impl Workload for GcBench {
@@ -78,7 +78,7 @@ impl Workload for GcBench {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<C>;
+    type Setup<C: Manager> = Setup<C>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("depth", parameters.depth.into(), u64::from(SHALLOWEST)..=26)?;
@@ -86,7 +86,7 @@ impl Workload for GcBench {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
     ) -> Result<Setup<C>, OutOfMemory> {
@@ -96,7 +96,7 @@ impl Workload for GcBench {
         })
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
         setup: &Setup<C>,
         parameters: &Parameters,
@@ -149,21 +149,21 @@ fn short_lived(parameters: &Parameters) -> impl Iterator<Item = (u32, u64)> {
 }
 
 /// Makes a tree whose nodes are older than their children. Recursion is no deeper than the tree.
-fn top_down<'m, C: Collector>(
+fn top_down<'m, C: Manager>(
     program: &mut Program<'m, C>,
-    class: &Class<C>,
+    class: &C::Class,
     depth: u32,
-) -> Result<Root<'m, C>, OutOfMemory> {
+) -> Result<C::Root<'m>, OutOfMemory> {
     let node = program.alloc(class)?;
     populate(program, class, &node, depth)?;
     Ok(node)
 }
 
 /// Gives a node its children, and them theirs.
-fn populate<'m, C: Collector>(
+fn populate<'m, C: Manager>(
     program: &mut Program<'m, C>,
-    class: &Class<C>,
-    node: &Root<'m, C>,
+    class: &C::Class,
+    node: &C::Root<'m>,
     depth: u32,
 ) -> Result<(), OutOfMemory> {
     if depth == 0 {

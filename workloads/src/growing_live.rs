@@ -6,12 +6,12 @@
 //! live graph, which makes a young collection meet old objects. This is where thresholds, the 25 % rule and its
 //! alternatives differ, and where incremental collectors have been caught collecting too little.
 
-use collectors::{Class, Collector, OutOfMemory, Root};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, parameter::within,
-    program::sum_of_words,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, Program, Reference, Workload,
+    parameter::within, program::sum_of_words,
 };
 
 /// The slots of a node: of a live one, two earlier live nodes; of one of a pair, the other one and a live node.
@@ -48,10 +48,10 @@ impl Default for Parameters {
 }
 
 /// The classes of the workload.
-pub struct Setup<C: Collector> {
-    node: Class<C>,
-    table: Class<C>,
-    segment: Class<C>,
+pub struct Setup<C: Manager> {
+    node: C::Class,
+    table: C::Class,
+    segment: C::Class,
 }
 
 impl Workload for GrowingLive {
@@ -97,7 +97,7 @@ impl Workload for GrowingLive {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<C>;
+    type Setup<C: Manager> = Setup<C>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("live", parameters.live, 1..=1_000_000_000)?;
@@ -107,7 +107,7 @@ impl Workload for GrowingLive {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
     ) -> Result<Setup<C>, OutOfMemory> {
@@ -118,7 +118,7 @@ impl Workload for GrowingLive {
         })
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
         setup: &Setup<C>,
         parameters: &Parameters,
@@ -202,10 +202,10 @@ struct LiveNode {
 }
 
 /// Makes the live node with number `index`, which refers to two earlier ones.
-fn append<'m, C: Collector>(
+fn append<'m, C: Manager>(
     program: &mut Program<'m, C>,
     setup: &Setup<C>,
-    table: &Root<'m, C>,
+    table: &C::Root<'m>,
     index: usize,
 ) -> Result<(), OutOfMemory> {
     if index.is_multiple_of(SEGMENT) {
@@ -216,7 +216,7 @@ fn append<'m, C: Collector>(
     if index > 0 {
         for slot in [FIRST, SECOND] {
             let earlier = program.choices.below(index);
-            program.set(&node, slot, find(table, earlier).as_ref());
+            program.set(&node, slot, find::<C>(table, earlier).as_ref());
         }
     }
     if let Some(segment) = table.get(index / SEGMENT) {
@@ -226,10 +226,10 @@ fn append<'m, C: Collector>(
 }
 
 /// Makes a pair, reads it through its own edges, and drops it.
-fn churn<'m, C: Collector>(
+fn churn<'m, C: Manager>(
     program: &mut Program<'m, C>,
     setup: &Setup<C>,
-    table: &Root<'m, C>,
+    table: &C::Root<'m>,
     newest: usize,
     parameters: &Parameters,
 ) -> Result<(), OutOfMemory> {
@@ -242,7 +242,7 @@ fn churn<'m, C: Collector>(
     }
     if program.choices.percent(parameters.into_live_percent) {
         let target = program.choices.below(newest + 1);
-        program.set(&left, SECOND, find(table, target).as_ref());
+        program.set(&left, SECOND, find::<C>(table, target).as_ref());
     }
     drop(right);
 
@@ -260,6 +260,6 @@ fn churn<'m, C: Collector>(
 }
 
 /// The live node with number `index`.
-fn find<'m, C: Collector>(table: &Root<'m, C>, index: usize) -> Option<Root<'m, C>> {
+fn find<'m, C: Manager>(table: &C::Root<'m>, index: usize) -> Option<C::Root<'m>> {
     table.get(index / SEGMENT)?.get(index % SEGMENT)
 }

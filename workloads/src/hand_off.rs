@@ -8,13 +8,13 @@
 //! A thread owns its ends of the channels. When it ends early, because the heap is exhausted, they disconnect, and its
 //! neighbours end instead of waiting for ever. One thread alone hands to itself.
 
-use collectors::{Class, Collector, OutOfMemory, Shared};
+use collectors::OutOfMemory;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use serde::{Deserialize, Serialize};
 use std::sync::Mutex;
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Workload,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Workload,
     chains::{self, Shape},
     parameter::within,
 };
@@ -48,19 +48,19 @@ impl Default for Parameters {
 }
 
 /// The class of the nodes, and the channels from each thread to the next.
-pub struct Setup<C: Collector> {
-    node: Class<C>,
+pub struct Setup<C: Manager> {
+    node: C::Class,
     /// By thread, each of which takes its own.
     ends: Vec<Mutex<Option<Ends<C>>>>,
 }
 
 /// A thread's ends of its channels.
-struct Ends<C: Collector> {
+struct Ends<C: Manager> {
     to_next: Sender<Batch<C>>,
     from_previous: Receiver<Batch<C>>,
 }
 
-type Batch<C> = Vec<Shared<C>>;
+type Batch<C> = Vec<<C as Manager>::Shared>;
 
 impl Workload for HandOff {
     const NAME: &'static str = "hand-off";
@@ -105,7 +105,7 @@ impl Workload for HandOff {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<C>;
+    type Setup<C: Manager> = Setup<C>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("rounds", parameters.rounds, 1..=1_000_000_000)?;
@@ -115,7 +115,7 @@ impl Workload for HandOff {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
     ) -> Result<Setup<C>, OutOfMemory> {
@@ -128,7 +128,7 @@ impl Workload for HandOff {
         Ok(Setup { node: node(program, parameters), ends: ends.map(Mutex::new).collect() })
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
         setup: &Setup<C>,
         parameters: &Parameters,
@@ -139,7 +139,10 @@ impl Workload for HandOff {
         for _ in 0..parameters.rounds {
             let mut batch = Vec::with_capacity(parameters.batch as usize);
             for _ in 0..parameters.batch {
-                batch.push(chain(program, &setup.node, parameters)?.share());
+                batch.push({
+                    let head = chain(program, &setup.node, parameters)?;
+                    program.share(&head)
+                });
             }
             // A neighbour that has ended early says itself that the heap was exhausted.
             let Ok(()) = program.blocked(|| to_next.send(batch)) else { return Ok(()) };
@@ -184,8 +187,8 @@ fn chain<M: Memory>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::VirtualTime;
-    use collectors::{Heap, Options, Reclaims, WithCollector, with_collector};
+    use crate::{VirtualTime, erased::Erased, faults::Faults, program::Run, workload::run_with};
+    use collectors::{Collector, Heap, Options, Reclaims, WithCollector, with_collector};
 
     /// Runs three threads in a heap that is too small for what some collectors leave.
     struct InLittleMemory;
@@ -197,7 +200,9 @@ mod tests {
             let options = Options { limit: 4 << 20, ..Options::default() };
             let heap = Heap::<C>::new(C::Settings::default(), options).unwrap();
             let parameters = Parameters { rounds: 2000, ..Parameters::default() };
-            let played = HandOff::run(&heap, &parameters, 3, 1, &VirtualTime::default());
+            let (stage, faults) = (&VirtualTime::default(), &Faults::default());
+            let run = Run { threads: 3, seed: 1, stage, faults };
+            let played = run_with::<HandOff, Erased>(&heap, &parameters, run);
             let leaks = C::CAPABILITIES.reclaims != Reclaims::Everything;
             assert_eq!(played.is_err(), leaks, "{}", C::NAME);
         }

@@ -15,13 +15,13 @@ pub use graph::{Graph, GraphError};
 mod graph;
 mod parts;
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use self::parts::{Found, Parts};
 use crate::{
-    Choices, Expected, InputFile, Memory, Parameter, ParameterError, PlainMemory, Program,
+    Choices, Expected, InputFile, Manager, Memory, Parameter, ParameterError, PlainMemory, Program,
     Reference, Workload, memory::STRETCH, parameter::within,
 };
 
@@ -109,7 +109,7 @@ impl Workload for HeapGraph {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<Class<C>>;
+    type Setup<C: Manager> = Setup<C::Class>;
 
     fn files(parameters: &mut Parameters) -> Vec<&mut InputFile> {
         parameters.file.iter_mut().collect()
@@ -127,16 +127,16 @@ impl Workload for HeapGraph {
         Err(ParameterError { name: "file", value: file.path().to_string(), expected })
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Setup<Class<C>>, OutOfMemory> {
+    ) -> Result<Setup<C::Class>, OutOfMemory> {
         Ok(Setup::new(program, parameters))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Setup<Class<C>>,
+        setup: &Setup<C::Class>,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         play(program, setup, parameters)

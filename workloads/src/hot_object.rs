@@ -8,12 +8,12 @@
 //! In each round a thread copies its own root of the hot object, loads the reference from a shared slot, keeps all of
 //! these for a moment, and stores one in an object of its own.
 
-use collectors::{Class, Collector, OutOfMemory, Shared};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, parameter::within,
-    program::sum_of_words,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, Program, Workload,
+    parameter::within, program::sum_of_words,
 };
 
 /// The slot of the holder, and of a thread's own objects, that holds the hot object.
@@ -43,12 +43,12 @@ impl Default for Parameters {
 }
 
 /// What the threads share.
-pub struct Setup<C: Collector> {
-    own: Class<C>,
+pub struct Setup<C: Manager> {
+    own: C::Class,
     /// The hot object.
-    hot: Shared<C>,
+    hot: C::Shared,
     /// An object that refers to it.
-    holder: Shared<C>,
+    holder: C::Shared,
 }
 
 impl Workload for HotObject {
@@ -87,7 +87,7 @@ impl Workload for HotObject {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<C>;
+    type Setup<C: Manager> = Setup<C>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("rounds", parameters.rounds, 1..=1_000_000_000)?;
@@ -96,7 +96,7 @@ impl Workload for HotObject {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
     ) -> Result<Setup<C>, OutOfMemory> {
@@ -105,10 +105,10 @@ impl Workload for HotObject {
         let (hot, holder) = (program.alloc(&hot)?, program.alloc(&holder)?);
         program.set(&holder, HOT, Some(&hot));
         let own = program.class("Own", 1, parameters.words);
-        Ok(Setup { own, hot: hot.share(), holder: holder.share() })
+        Ok(Setup { own, hot: program.share(&hot), holder: program.share(&holder) })
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
         setup: &Setup<C>,
         parameters: &Parameters,

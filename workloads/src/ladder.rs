@@ -9,11 +9,11 @@
 //! Which order of the candidates is the worst depends on the collector, so that ladders are made from the top and from
 //! the bottom in turn.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Workload,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Workload,
     chains::{self, Shape},
     parameter::within,
 };
@@ -80,7 +80,7 @@ impl Workload for Ladder {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Class<C>;
+    type Setup<C: Manager> = C::Class;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("ladders", parameters.ladders.into(), 1..=1_000_000_000)?;
@@ -89,16 +89,16 @@ impl Workload for Ladder {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Class<C>, OutOfMemory> {
+    ) -> Result<C::Class, OutOfMemory> {
         Ok(node(program, parameters))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Class<C>,
+        setup: &C::Class,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         play(program, setup, parameters)

@@ -13,6 +13,7 @@
 
 pub use choices::Choices;
 pub use input::InputFile;
+pub use manager::Manager;
 pub use memory::{Memory, Reference};
 pub use outcome::{Expected, Objects, Outcome};
 pub use parameter::{Parameter, ParameterError};
@@ -24,9 +25,12 @@ pub use workload::Workload;
 
 mod chains;
 mod choices;
+mod compiled;
 mod distributions;
+mod erased;
 mod faults;
 mod input;
+mod manager;
 mod memory;
 mod outcome;
 mod parameter;

@@ -9,12 +9,12 @@
 //! A lifetime is counted in allocations. What lives and dies is a small cluster, an object and its children, which are a
 //! cycle if they know their parent. Nothing else refers to a cluster, so its time of death is exact.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
     Workload,
     distributions::{log_normal, pareto},
     parameter::within,
@@ -147,7 +147,7 @@ impl Workload for Lifetimes {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Classes<Class<C>>;
+    type Setup<C: Manager> = Classes<C::Class>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("allocations", parameters.allocations, 1..=1_000_000_000)?;
@@ -161,16 +161,16 @@ impl Workload for Lifetimes {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Classes<Class<C>>, OutOfMemory> {
+    ) -> Result<Classes<C::Class>, OutOfMemory> {
         Ok(Classes::new(program, parameters))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Classes<Class<C>>,
+        setup: &Classes<C::Class>,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         play(program, setup, parameters)

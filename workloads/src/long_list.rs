@@ -5,11 +5,11 @@
 //! happened to let go, and in a naive implementation a recursion as deep. A collector that defers or bounds its releases
 //! spreads this out; one that traces does not see it at all. Nothing is cyclic.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload, chains,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, Program, Workload, chains,
     parameter::within, program::sum_of_words,
 };
 
@@ -63,7 +63,7 @@ impl Workload for LongList {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Class<C>;
+    type Setup<C: Manager> = C::Class;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("lists", parameters.lists.into(), 1..=1_000_000)?;
@@ -71,16 +71,16 @@ impl Workload for LongList {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Class<C>, OutOfMemory> {
+    ) -> Result<C::Class, OutOfMemory> {
         Ok(program.class("Node", 1, parameters.words))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Class<C>,
+        setup: &C::Class,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         for _ in 0..parameters.lists {

@@ -8,11 +8,11 @@
 //! Keys are asked for as Zipf says. A share of the values know their entry; evicted, they are cyclic garbage with it. The
 //! cache as a whole is one large cycle, as every doubly linked list is.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
     Workload, distributions::Zipf, memory::STRETCH, parameter::within,
 };
 
@@ -59,8 +59,8 @@ impl Default for Parameters {
 }
 
 /// The classes of the workload, and how likely each key is.
-pub struct Setup<C: Collector> {
-    classes: Classes<Class<C>>,
+pub struct Setup<C: Manager> {
+    classes: Classes<C::Class>,
     keys: Zipf,
 }
 
@@ -121,7 +121,7 @@ impl Workload for LruCache {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<C>;
+    type Setup<C: Manager> = Setup<C>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("keys", parameters.keys.into(), 1..=100_000_000)?;
@@ -132,14 +132,14 @@ impl Workload for LruCache {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
     ) -> Result<Setup<C>, OutOfMemory> {
         Ok(Setup { classes: Classes::new(program, parameters), keys: keys(parameters) })
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
         setup: &Setup<C>,
         parameters: &Parameters,

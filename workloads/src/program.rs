@@ -1,8 +1,8 @@
 //! A running program: one thread's way to the heap, which counts what it does and sums what it reads.
 
-use collectors::{Class, Collector, Heap, Layout, Mutator, OutOfMemory, Root, Shared};
+use collectors::OutOfMemory;
 
-use crate::{Choices, Memory, Outcome, Reference, Stage, faults::Faults};
+use crate::{Choices, Manager, Memory, Outcome, Stage, faults::Faults, manager::Form};
 
 /// The difference between neighbouring words of an object: odd and irregular, so that no two words of a heap are
 /// alike but by chance.
@@ -10,16 +10,17 @@ pub(crate) const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// What the threads of a run have in common.
 #[derive(Clone, Copy)]
-pub(crate) struct Run<'r> {
+pub struct Run<'r> {
     pub(crate) threads: usize,
     pub(crate) seed: u64,
     pub(crate) stage: &'r dyn Stage,
     pub(crate) faults: &'r Faults,
 }
 
-/// One thread of a workload, or its preparation. Reading slots needs nothing of it: that is [`Root::get`].
-pub struct Program<'m, C: Collector> {
-    mutator: &'m Mutator<C>,
+/// One thread of a workload, or its preparation. Reading slots needs nothing of it: that is
+/// [`Reference::get`](crate::Reference::get).
+pub struct Program<'m, C: Manager> {
+    mutator: C::Mutator<'m>,
     run: Run<'m>,
     thread: usize,
     /// What this thread draws from.
@@ -28,15 +29,15 @@ pub struct Program<'m, C: Collector> {
     operations: u64,
 }
 
-impl<'m, C: Collector> Program<'m, C> {
+impl<'m, C: Manager> Program<'m, C> {
     /// The thread with index `thread`.
-    pub(crate) fn new(mutator: &'m Mutator<C>, run: Run<'m>, thread: usize) -> Self {
+    pub(crate) fn new(mutator: C::Mutator<'m>, run: Run<'m>, thread: usize) -> Self {
         let choices = Choices::new(run.seed, thread);
         Self { mutator, run, thread, choices, checksum: 0, operations: 0 }
     }
 
     /// What goes before the threads, and draws from what they have in common.
-    pub(crate) fn preparation(mutator: &'m Mutator<C>, run: Run<'m>) -> Self {
+    pub(crate) fn preparation(mutator: C::Mutator<'m>, run: Run<'m>) -> Self {
         let mut program = Self::new(mutator, run, 0);
         program.choices = program.choices.common();
         program
@@ -44,10 +45,6 @@ impl<'m, C: Collector> Program<'m, C> {
 
     pub(crate) fn outcome(&self) -> Outcome {
         Outcome { checksum: self.checksum, operations: self.operations }
-    }
-
-    fn heap(&self) -> &'m Heap<C> {
-        self.mutator.heap()
     }
 
     /// The index of this thread.
@@ -60,14 +57,19 @@ impl<'m, C: Collector> Program<'m, C> {
         self.run.threads
     }
 
+    /// A handle that another thread can adopt.
+    pub fn share(&self, object: &C::Root<'m>) -> C::Shared {
+        C::share(object)
+    }
+
     /// A root for what another thread has shared.
-    pub fn adopt(&self, shared: &Shared<C>) -> Root<'m, C> {
-        self.mutator.adopt(shared)
+    pub fn adopt(&self, shared: &C::Shared) -> C::Root<'m> {
+        C::adopt(self.mutator, shared)
     }
 
     /// Runs `wait` while this thread counts as stopped.
     pub fn blocked<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
-        self.mutator.blocked(wait)
+        C::blocked(self.mutator, wait)
     }
 
     /// Nanoseconds since some moment before the run.
@@ -90,96 +92,78 @@ impl<'m, C: Collector> Program<'m, C> {
     }
 
     /// Writes the first words of an object, from one word drawn.
-    fn write(&mut self, object: &Root<'m, C>, words: usize) {
+    fn write(&mut self, object: &C::Root<'m>, words: usize) {
         let mut value = self.choices.word();
         for index in 0..words {
-            object.set_word(index, self.run.faults.on_word(value));
+            C::set_word(object, index, self.run.faults.on_word(value));
             value = value.wrapping_add(STEP);
         }
     }
 }
 
-impl<'m, C: Collector> Memory for Program<'m, C> {
-    type Class = Class<C>;
-    type Root = Root<'m, C>;
+impl<'m, C: Manager> Memory for Program<'m, C> {
+    type Class = C::Class;
+    type Root = C::Root<'m>;
 
-    fn class(&mut self, name: &str, slots: u32, words: u32) -> Class<C> {
-        self.heap().class(Layout::new(name).slots(slots).words(words))
+    fn class(&mut self, name: &str, slots: u32, words: u32) -> C::Class {
+        C::class(self.mutator, &Form { name, slots, words, cyclic: true })
     }
 
-    fn acyclic_class(&mut self, name: &str, slots: u32, words: u32) -> Class<C> {
-        self.heap().class(Layout::new(name).slots(slots).words(words).acyclic())
+    fn acyclic_class(&mut self, name: &str, slots: u32, words: u32) -> C::Class {
+        C::class(self.mutator, &Form { name, slots, words, cyclic: false })
     }
 
     fn choices(&mut self) -> &mut Choices {
         &mut self.choices
     }
 
-    fn alloc_with(&mut self, class: &Class<C>, slots: u32) -> Result<Root<'m, C>, OutOfMemory> {
-        let object = self.mutator.alloc_with(class, slots)?;
+    fn alloc_with(&mut self, class: &C::Class, slots: u32) -> Result<C::Root<'m>, OutOfMemory> {
+        let object = C::alloc_with(self.mutator, class, slots)?;
         self.operations += 1;
-        let words = object.words();
+        let words = C::words(&object);
         if words > 0 {
             self.write(&object, words);
         }
         Ok(object)
     }
 
-    fn alloc_keyed(&mut self, class: &Class<C>, key: u64) -> Result<Root<'m, C>, OutOfMemory> {
-        let object = self.mutator.alloc(class)?;
+    fn alloc_keyed(&mut self, class: &C::Class, key: u64) -> Result<C::Root<'m>, OutOfMemory> {
+        let object = C::alloc(self.mutator, class)?;
         self.operations += 1;
-        assert!(object.words() >= 2, "a word is drawn beside the key");
-        let last = object.words() - 1;
+        assert!(C::words(&object) >= 2, "a word is drawn beside the key");
+        let last = C::words(&object) - 1;
         self.write(&object, last);
-        object.set_word(last, self.run.faults.on_word(key));
+        C::set_word(&object, last, self.run.faults.on_word(key));
         Ok(object)
     }
 
-    fn set(&mut self, object: &Root<'m, C>, slot: usize, value: Option<&Root<'m, C>>) {
+    fn set(&mut self, object: &C::Root<'m>, slot: usize, value: Option<&C::Root<'m>>) {
         self.operations += 1;
-        object.set(slot, self.run.faults.on_edge(value));
+        C::set(object, slot, self.run.faults.on_edge(value));
     }
 
     fn swap(
         &mut self,
-        object: &Root<'m, C>,
+        object: &C::Root<'m>,
         slot: usize,
-        value: Option<&Root<'m, C>>,
-    ) -> Option<Root<'m, C>> {
+        value: Option<&C::Root<'m>>,
+    ) -> Option<C::Root<'m>> {
         self.operations += 1;
-        object.swap(slot, self.run.faults.on_edge(value))
+        C::swap(object, slot, self.run.faults.on_edge(value))
     }
 
-    fn read(&mut self, object: &Root<'m, C>) {
-        for index in 0..object.words() {
-            self.checksum = self.checksum.wrapping_add(object.word(index));
+    fn read(&mut self, object: &C::Root<'m>) {
+        for index in 0..C::words(object) {
+            self.checksum = self.checksum.wrapping_add(C::word(object, index));
         }
     }
 
-    fn glance(&mut self, object: &Root<'m, C>) {
-        self.checksum = self.checksum.wrapping_add(object.word(0));
+    fn glance(&mut self, object: &C::Root<'m>) {
+        self.checksum = self.checksum.wrapping_add(C::word(object, 0));
     }
 
     fn safepoint(&self) {
-        self.mutator.safepoint();
-    }
-}
-
-impl<C: Collector> Reference for Root<'_, C> {
-    fn get(&self, slot: usize) -> Option<Self> {
-        Root::get(self, slot)
-    }
-
-    fn slots(&self) -> usize {
-        Root::slots(self)
-    }
-
-    fn key(&self) -> u64 {
-        self.word(self.words() - 1)
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        Root::same(self, other)
+        C::safepoint(self.mutator);
     }
 }
 

@@ -9,11 +9,11 @@
 //! Few of those who know a node leave before they have parted from it, unless the share of changes by which a node
 //! leaves is set very high; then those who have left hold on to ever more of the past, and the live heap grows.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
     Workload, memory::STRETCH, parameter::within,
 };
 
@@ -91,7 +91,7 @@ impl Workload for RandomGraph {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Classes<Class<C>>;
+    type Setup<C: Manager> = Classes<C::Class>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("nodes", parameters.nodes.into(), 2..=100_000_000)?;
@@ -101,16 +101,16 @@ impl Workload for RandomGraph {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Classes<Class<C>>, OutOfMemory> {
+    ) -> Result<Classes<C::Class>, OutOfMemory> {
         Ok(Classes::new(program, parameters))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Classes<Class<C>>,
+        setup: &Classes<C::Class>,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         play(program, setup, parameters)

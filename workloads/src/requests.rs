@@ -10,11 +10,11 @@
 //! garbage which has become old. A share of the requests also know their reply and are known by it; each is a small
 //! cycle as soon as the session forgets it, and for counting alone holds on to the session too.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, PlainMemory, Program, Reference,
     Workload,
     chains::{self, Shape},
     distributions::exponential,
@@ -142,7 +142,7 @@ impl Workload for Requests {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Classes<Class<C>>;
+    type Setup<C: Manager> = Classes<C::Class>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("requests", parameters.requests, 1..=1_000_000_000)?;
@@ -155,16 +155,16 @@ impl Workload for Requests {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
-    ) -> Result<Classes<Class<C>>, OutOfMemory> {
+    ) -> Result<Classes<C::Class>, OutOfMemory> {
         Ok(Classes::new(program, parameters))
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
-        setup: &Classes<Class<C>>,
+        setup: &Classes<C::Class>,
         parameters: &Parameters,
     ) -> Result<(), OutOfMemory> {
         let server = Server::open(program, setup, parameters)?;

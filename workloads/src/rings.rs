@@ -5,11 +5,11 @@
 //! Each ring is kept until a number of others have been made, so with large batches rings die old. The lists are what
 //! counting handles at once, by a cascade of releases as long as the list.
 
-use collectors::{Class, Collector, OutOfMemory};
+use collectors::OutOfMemory;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Choices, Expected, Memory, Parameter, ParameterError, Program, Workload,
+    Choices, Expected, Manager, Memory, Parameter, ParameterError, Program, Reference, Workload,
     chains::{self, Shape},
     parameter::within,
     program::sum_of_words,
@@ -41,9 +41,9 @@ impl Default for Parameters {
 }
 
 /// The classes of the workload.
-pub struct Setup<C: Collector> {
-    node: Class<C>,
-    batch: Class<C>,
+pub struct Setup<C: Manager> {
+    node: C::Class,
+    batch: C::Class,
 }
 
 impl Workload for Rings {
@@ -89,7 +89,7 @@ impl Workload for Rings {
     ];
 
     type Parameters = Parameters;
-    type Setup<C: Collector> = Setup<C>;
+    type Setup<C: Manager> = Setup<C>;
 
     fn validate(parameters: &Parameters) -> Result<(), ParameterError> {
         within("rings", parameters.rings, 1..=1_000_000_000)?;
@@ -99,7 +99,7 @@ impl Workload for Rings {
         within("words", parameters.words.into(), 1..=1024)
     }
 
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Parameters,
     ) -> Result<Setup<C>, OutOfMemory> {
@@ -109,7 +109,7 @@ impl Workload for Rings {
         })
     }
 
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
         setup: &Setup<C>,
         parameters: &Parameters,

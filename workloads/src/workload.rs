@@ -5,8 +5,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
 
 use crate::{
-    Choices, Expected, InputFile, Outcome, Parameter, ParameterError, Program, Stage,
-    faults::Faults, program::Run,
+    Choices, Expected, InputFile, Manager, Outcome, Parameter, ParameterError, Program, Stage,
+    compiled::{self, Call},
+    faults::Faults,
+    program::Run,
 };
 
 /// A program to try collectors on.
@@ -23,9 +25,9 @@ pub trait Workload: Sized {
     const PARAMETERS: &'static [Parameter];
 
     /// The parameters as experiment files give them: strict, and complete by their defaults.
-    type Parameters: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
+    type Parameters: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What is made once for all threads: classes, what they share, and what follows from the parameters alone.
-    type Setup<C: Collector>: Sync;
+    type Setup<C: Manager>: Sync;
 
     /// The files that the parameters name. Whoever runs the workload reads them and supplies their contents before
     /// [`validate`](Self::validate), for this crate does not touch files.
@@ -47,7 +49,7 @@ pub trait Workload: Sized {
     /// # Errors
     ///
     /// The heap is exhausted.
-    fn prepare<C: Collector>(
+    fn prepare<C: Manager>(
         program: &mut Program<'_, C>,
         parameters: &Self::Parameters,
     ) -> Result<Self::Setup<C>, OutOfMemory>;
@@ -57,7 +59,7 @@ pub trait Workload: Sized {
     /// # Errors
     ///
     /// Ends early if the heap is exhausted.
-    fn play<C: Collector>(
+    fn play<C: Manager>(
         program: &mut Program<'_, C>,
         setup: &Self::Setup<C>,
         parameters: &Self::Parameters,
@@ -67,11 +69,16 @@ pub trait Workload: Sized {
     fn predict(parameters: &Self::Parameters, choices: Choices) -> Expected;
 
     /// Runs the workload on `threads` threads and joins them. Parameters have to be valid. `stage` is the time that it
-    /// is paced by, if it is.
+    /// is paced by, if it is. Under a collector of the list it is a program compiled for that collector, under any
+    /// other, an audited one for instance, it is compiled for none and slower.
     ///
     /// # Errors
     ///
     /// The heap was exhausted on at least one thread.
+    ///
+    /// # Panics
+    ///
+    /// If the workload is not in the list.
     fn run<C: Collector>(
         heap: &Heap<C>,
         parameters: &Self::Parameters,
@@ -80,7 +87,8 @@ pub trait Workload: Sized {
         stage: &dyn Stage,
     ) -> Result<Outcome, OutOfMemory> {
         let run = Run { threads, seed, stage, faults: &Faults::default() };
-        run_with::<Self, C>(heap, parameters, run)
+        let (collector, workload) = (C::NAME, Self::NAME);
+        compiled::run(&Call { workload, collector, heap, parameters, run })
     }
 
     /// What [`run`](Self::run) must come to under every collector, worked out without a heap. Takes time and memory in
@@ -91,19 +99,18 @@ pub trait Workload: Sized {
 }
 
 /// Runs a workload with faults injected, of which there are none outside of this crate's tests.
-pub(crate) fn run_with<W: Workload, C: Collector>(
-    heap: &Heap<C>,
+pub(crate) fn run_with<W: Workload, C: Manager>(
+    heap: &C::Heap,
     parameters: &W::Parameters,
     run: Run<'_>,
 ) -> Result<Outcome, OutOfMemory> {
-    let (setup, prepared) = {
-        let mutator = heap.attach();
-        let mut program = Program::preparation(&mutator, run);
+    let (setup, prepared) = C::attached(heap, run, |mutator, run| {
+        let mut program = Program::<C>::preparation(mutator, run);
         let setup = W::prepare(&mut program, parameters)?;
-        (setup, program.outcome())
-    };
-    let played = heap.threads(run.threads, |mutator, thread| {
-        let mut program = Program::new(mutator, run, thread);
+        Ok((setup, program.outcome()))
+    })?;
+    let played = C::threads(heap, run, |mutator, run, thread| {
+        let mut program = Program::<C>::new(mutator, run, thread);
         W::play(&mut program, &setup, parameters)?;
         Ok(program.outcome())
     });

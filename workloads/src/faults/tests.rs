@@ -4,7 +4,8 @@ use collectors::{Collector, Heap, Options, WithCollector, with_collector};
 
 use super::*;
 use crate::{
-    NAMES, VirtualTime, WithWorkload, Workload, program::Run, with_workload, workload::run_with,
+    NAMES, VirtualTime, WithWorkload, Workload, erased::Erased, program::Run, with_workload,
+    workload::run_with,
 };
 
 impl Faults {
@@ -92,6 +93,6 @@ impl<W: Workload> WithCollector for FaultyRun<'_, W> {
         let heap = Heap::<C>::new(C::Settings::default(), Options::default()).unwrap();
         let stage = &VirtualTime::default();
         let run = Run { threads: 1, seed: 9, stage, faults: self.faults };
-        run_with::<W, C>(&heap, self.parameters, run).unwrap().checksum
+        run_with::<W, Erased>(&heap, self.parameters, run).unwrap().checksum
     }
 }

@@ -4,7 +4,7 @@ use collectors::{Collector, Heap, Options, WithCollector, with_collector};
 use std::sync::Mutex;
 
 use super::*;
-use crate::{Stage, VirtualTime};
+use crate::{Stage, VirtualTime, erased::Erased, faults::Faults, program::Run, workload::run_with};
 
 /// A request as the stage is told of it.
 #[derive(Clone, Copy)]
@@ -51,7 +51,9 @@ impl WithCollector for Served<'_> {
 
     fn run<C: Collector>(self) {
         let heap = Heap::<C>::new(C::Settings::default(), Options::default()).unwrap();
-        let outcome = Requests::run(&heap, self.parameters, self.threads, 5, self.stage).unwrap();
+        let (threads, stage, faults) = (self.threads, self.stage, &Faults::default());
+        let run = Run { threads, seed: 5, stage, faults };
+        let outcome = run_with::<Requests, Erased>(&heap, self.parameters, run).unwrap();
         let expected = Requests::expect(self.parameters, self.threads, 5);
         assert_eq!(outcome.checksum, expected.checksum);
     }
