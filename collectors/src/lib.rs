@@ -26,6 +26,7 @@
 pub mod audit;
 mod collector;
 pub mod counts;
+mod cycles;
 mod event;
 pub mod generational;
 mod heap;

@@ -20,7 +20,7 @@ impl Candidates {
     ///
     /// One pass over the garbage: entries tell garbage from what is alive even when the garbage is buried, so they are
     /// cleared, and blocks handed back, only when all of it is.
-    pub(super) fn reclaim(&mut self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
+    pub(crate) fn reclaim(&mut self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
         let mut all = Vec::with_capacity(self.blocks().len());
         for &block in self.blocks() {
             let mut freeing = Freeing::of(block);
@@ -51,19 +51,19 @@ impl Candidates {
 
 /// A collection whose garbage waits for its finalizers.
 #[derive(Debug)]
-pub(super) struct Finishing {
+pub(crate) struct Finishing {
     /// The garbage.
     doomed: Vec<Counted>,
     /// The part of it with finalizers, last first.
     unfinalized: Vec<Counted>,
     /// How many finalizers the collection was inside of when it began.
-    pub(super) depth: u32,
-    pub(super) generation: usize,
+    pub(crate) depth: u32,
+    pub(crate) generation: usize,
 }
 
 impl Finishing {
     /// Dooms the garbage among the candidates, if any of it has finalizers that have not been called.
-    pub(super) fn doom(
+    pub(crate) fn doom(
         candidates: &Candidates,
         seat: &Seat<AtomicCount>,
         generation: usize,
@@ -91,7 +91,7 @@ impl Finishing {
     }
 
     /// The next object whose finalizer is to be called, as a root.
-    pub(super) fn next_finalizer(&mut self) -> Option<Counted> {
+    pub(crate) fn next_finalizer(&mut self) -> Option<Counted> {
         while let Some(object) = self.unfinalized.pop() {
             let header = object.header();
             // One that an earlier finalizer has let go has been finalized then, or is dead.
@@ -106,7 +106,7 @@ impl Finishing {
 
     /// Looks at the doomed objects once more, frees those that are still garbage, and gives how many it looked at and
     /// how much it freed. The world is stopped.
-    pub(super) fn end(self, seat: &Seat<AtomicCount>) -> (u64, Amount) {
+    pub(crate) fn end(self, seat: &Seat<AtomicCount>) -> (u64, Amount) {
         let Self { doomed, .. } = self;
         let examined = doomed.len() as u64;
         let mut freed_before = Amount::default();
@@ -181,7 +181,7 @@ fn free_one(object: Counted, seat: &Seat<AtomicCount>) -> Amount {
 
 /// A doomed object has lost its last reference and has given up its own: nothing is left but its cell.
 #[cold]
-pub(super) fn bury_doomed(object: Counted) {
+pub(crate) fn bury_doomed(object: Counted) {
     // SAFETY: the object is its last holder's.
     for slot in unsafe { object.slots() } {
         // Relaxed: ours alone to write; the end of the collection is ordered by the safepoint handshake.
