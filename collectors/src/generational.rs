@@ -316,8 +316,11 @@ impl<T: Trigger> GenerationalLocal<T> {
         }
         schedule.trigger.learn(Found { generation, examined, garbage, pending });
 
-        let finishing =
-            if garbage == 0 { None } else { Finishing::doom(&candidates, &self.seat, generation) };
+        let finishing = if garbage == 0 {
+            None
+        } else {
+            Finishing::doom(|visit| candidates.each_garbage(visit), &self.seat, generation)
+        };
         let freed = match finishing {
             Some(finishing) => {
                 schedule.finishing = true;

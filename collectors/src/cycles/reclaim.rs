@@ -6,10 +6,13 @@
 //! have brought back. CPython's rules hold: finalizers are called before anything is cleared; an object whose last
 //! reference a finalizer drops dies there and then, and does not count as collected.
 
-use super::detect::{CANDIDATE, Candidates, each_child, get, set};
+use super::{
+    detect::{Candidates, set},
+    listed::{self, drop_outside, free_one},
+};
 use crate::{
-    counts::atomic::{AtomicCount, Dropped},
-    heap::{Amount, Object, Seat, block::Use, seat::Condition, share::Freeing},
+    counts::atomic::AtomicCount,
+    heap::{Amount, Object, Seat, block::Use, share::Freeing},
     threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
 };
 
@@ -62,9 +65,10 @@ pub(crate) struct Finishing {
 }
 
 impl Finishing {
-    /// Dooms the garbage among the candidates, if any of it has finalizers that have not been called.
+    /// Dooms the garbage that `each_garbage` visits, if any of it has finalizers that have not been called. The garbage
+    /// of one collection of generation `generation`, just detected.
     pub(crate) fn doom(
-        candidates: &Candidates,
+        each_garbage: impl Fn(&mut dyn FnMut(Counted)),
         seat: &Seat<AtomicCount>,
         generation: usize,
     ) -> Option<Self> {
@@ -72,7 +76,7 @@ impl Finishing {
             return None;
         }
         let mut unfinalized = Vec::new();
-        candidates.each_garbage(|object| {
+        each_garbage(&mut |object| {
             if object.descriptor().has_finalizer() && !object.header().is_finalized() {
                 unfinalized.push(object);
             }
@@ -82,7 +86,7 @@ impl Finishing {
         }
         unfinalized.reverse();
         let mut doomed = Vec::new();
-        candidates.each_garbage(|object| {
+        each_garbage(&mut |object| {
             set(object, 0);
             object.header().set_doomed(true);
             doomed.push(object);
@@ -121,62 +125,10 @@ impl Finishing {
         }
         seat.share.tally.freed_many(freed_before);
 
-        for &object in &alive {
-            set(object, CANDIDATE | object.header().count());
-        }
-        for &object in &alive {
-            each_child(object, |child| {
-                if get(child) & CANDIDATE != 0 {
-                    set(child, get(child) - 1);
-                }
-            });
-        }
-        let mut reached: Vec<Counted> =
-            alive.iter().copied().filter(|&object| get(object) > CANDIDATE).collect();
-        for &object in &reached {
-            set(object, 0);
-        }
-        while let Some(object) = reached.pop() {
-            object.header().set_doomed(false);
-            each_child(object, |child| {
-                if get(child) & CANDIDATE != 0 {
-                    set(child, 0);
-                    reached.push(child);
-                }
-            });
-        }
-
-        let garbage: Vec<Counted> =
-            alive.into_iter().filter(|&object| get(object) == CANDIDATE).collect();
-        for &object in &garbage {
-            drop_outside(object, seat);
-        }
-        let mut freed = Amount::default();
-        for &object in &garbage {
-            freed += free_one(object, seat);
-        }
+        let garbage = listed::detect(alive, |object| object.header().set_doomed(false));
+        let freed = listed::reclaim(garbage, seat);
         (examined, freed)
     }
-}
-
-/// Drops the references of a garbage object to what is no garbage. What dies of it is destroyed when the world goes on.
-#[inline(always)]
-fn drop_outside(object: Counted, seat: &Seat<AtomicCount>) {
-    each_child(object, |child| {
-        if get(child) != CANDIDATE && child.header().decrement() == Dropped::Dead {
-            seat.dying.borrow_mut().push(child);
-            seat.set_condition(Condition::Finalizers);
-        }
-    });
-}
-
-/// Frees the cell of an object, and clears its scratch entry.
-fn free_one(object: Counted, seat: &Seat<AtomicCount>) -> Amount {
-    set(object, 0);
-    let mut freeing = Freeing::of(object.block());
-    // SAFETY: the world is stopped, we alone free, and what refers to the object is garbage itself.
-    unsafe { freeing.free(object) };
-    freeing.end(&seat.core.space)
 }
 
 /// A doomed object has lost its last reference and has given up its own: nothing is left but its cell.
