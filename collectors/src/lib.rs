@@ -30,6 +30,7 @@ mod cycles;
 mod event;
 pub mod generational;
 mod heap;
+pub mod incremental;
 pub mod leak;
 mod list;
 pub mod mark_sweep;
