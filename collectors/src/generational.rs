@@ -8,11 +8,11 @@
 //! 1. *Count.* As `refcount`; what is not part of a cycle is freed at once.
 //! 2. *Trigger.* Allocations less frees since the last collection are counted; when they exceed a threshold, the
 //!    allocation that does so collects before it allocates (`triggers.rs`). Survivors move one generation up.
-//! 3. *Detect* (world stopped, `generational/detect.rs`). References from inside the generation are subtracted from a
+//! 3. *Detect* (world stopped, `cycles/detect.rs`). References from inside the generation are subtracted from a
 //!    copy of its objects' counts. What is left with a reference is held from outside; it and all that it reaches is
 //!    alive. The rest is garbage.
 //! 4. *Finalize* (world running). If garbage has finalizers, it is *doomed*: they are run, and it is looked at again.
-//! 5. *Free* (world stopped, `generational/reclaim.rs`). References from garbage to what is alive are dropped, and the
+//! 5. *Free* (world stopped, `cycles/reclaim.rs`). References from garbage to what is alive are dropped, and the
 //!    garbage is freed in address order.
 //!
 //! # Invariants
@@ -47,6 +47,10 @@ use crate::{
     Setting, SettingsError, SideTables,
     collector::{Inspection, Local},
     counts::{atomic::AtomicCount, release::Release, slot},
+    cycles::{
+        detect::{Candidates, Detection},
+        reclaim::{self, Finishing},
+    },
     heap::{Amount, Kind, Object, Seat, block::Block, seat::Condition},
     threads::{
         sync::{
@@ -57,16 +61,6 @@ use crate::{
         world::Stopped,
     },
     triggers::{Found, GENERATIONS, Old, Trigger, select},
-};
-
-mod detect;
-mod reach;
-mod reclaim;
-mod shared;
-
-use self::{
-    detect::{Candidates, Detection},
-    reclaim::Finishing,
 };
 
 type Counted = Object<AtomicCount>;
@@ -322,8 +316,11 @@ impl<T: Trigger> GenerationalLocal<T> {
         }
         schedule.trigger.learn(Found { generation, examined, garbage, pending });
 
-        let finishing =
-            if garbage == 0 { None } else { Finishing::doom(&candidates, &self.seat, generation) };
+        let finishing = if garbage == 0 {
+            None
+        } else {
+            Finishing::doom(|visit| candidates.each_garbage(visit), &self.seat, generation)
+        };
         let freed = match finishing {
             Some(finishing) => {
                 schedule.finishing = true;

@@ -26,10 +26,12 @@
 pub mod audit;
 mod collector;
 pub mod counts;
+mod cycles;
 mod event;
 mod finalization;
 pub mod generational;
 mod heap;
+pub mod incremental;
 pub mod leak;
 mod list;
 pub mod mark_sweep;

@@ -31,6 +31,7 @@ collectors![
     crate::refcount::RefCount,
     crate::generational::Generational<crate::triggers::Fixed>,
     crate::generational::Generational<crate::triggers::Tuned>,
+    crate::incremental::Incremental,
     crate::mark_sweep::MarkSweep,
     crate::snapshot::Snapshot,
 ];

@@ -235,6 +235,25 @@ impl Space {
         in_chunks.filter(are_wanted).chain(large).collect()
     }
 
+    /// The first block of cells in use that ends behind `address`.
+    pub(crate) fn block_from(&self, address: usize) -> Option<Block> {
+        let mut state = self.state();
+        state.chunks.sort_unstable();
+        let newest = state.newest;
+        let first = state.chunks.partition_point(|&chunk| chunk + CHUNK_BYTES <= address);
+        let mut blocks = state.chunks[first..].iter().flat_map(|&chunk| {
+            let end = if Some(chunk) == newest { state.untouched } else { CHUNK_BLOCKS };
+            let begun = address.saturating_sub(chunk) / BLOCK_BYTES;
+            (FIRST_BLOCK.max(begun)..end).map(move |index| Block::of(chunk + index * BLOCK_BYTES))
+        });
+        blocks.find(|block| block.usage() != Use::Pooled)
+    }
+
+    /// The blocks of all large objects.
+    pub(crate) fn large(&self) -> Vec<Block> {
+        self.state().large.iter().map(|&(block, _)| block).collect()
+    }
+
     /// The large objects that are not yet old.
     pub(crate) fn recent_large(&self) -> Vec<Block> {
         self.state().recent.clone()

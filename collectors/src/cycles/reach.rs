@@ -20,7 +20,7 @@ const FETCHED: usize = 16;
 const LOOKED_AHEAD: usize = 6;
 
 /// Where objects belong when several threads detect.
-pub(super) trait Route {
+pub(crate) trait Route {
     /// Whether `object` lies in the part that we have.
     fn is_ours(&self, object: Counted) -> bool;
 
@@ -29,7 +29,7 @@ pub(super) trait Route {
 }
 
 /// One thread has it all.
-pub(super) struct Alone;
+pub(crate) struct Alone;
 
 impl Route for Alone {
     #[inline(always)]
@@ -43,10 +43,10 @@ impl Route for Alone {
 }
 
 /// The visit of what is reachable in one part of the heap: a sweep in address order, and a queue of what was reached behind it.
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// How far the sweep has come.
     position: usize,
-    pub(super) reached: u64,
+    pub(crate) reached: u64,
     /// Reached objects behind the sweep that are being fetched, oldest first, from `first` on.
     fetched: [Option<Counted>; FETCHED],
     first: usize,
@@ -56,7 +56,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             position: 0,
             reached: 0,
@@ -68,7 +68,7 @@ impl Reach {
     }
 
     /// Sweeps over all cells of a block, touching no object that is not to be visited.
-    pub(super) fn sweep_block(&mut self, block: Block, route: &mut impl Route) {
+    pub(crate) fn sweep_block(&mut self, block: Block, route: &mut impl Route) {
         let cells = block.cells::<AtomicCount>();
         for index in 0..cells.len() {
             if let Some(ahead) = cells.get(index + LOOKED_AHEAD)
@@ -92,7 +92,7 @@ impl Reach {
     }
 
     #[inline(always)]
-    pub(super) fn sweep_object(&mut self, object: Counted, route: &mut impl Route) {
+    pub(crate) fn sweep_object(&mut self, object: Counted, route: &mut impl Route) {
         if get(object) > CANDIDATE {
             self.position = object.address();
             self.take(object);
@@ -104,7 +104,7 @@ impl Reach {
     }
 
     /// The sweep has come to the end of its part, and nothing is ahead of it any more; visits what is left behind.
-    pub(super) fn end(&mut self, route: &mut impl Route) {
+    pub(crate) fn end(&mut self, route: &mut impl Route) {
         self.position = usize::MAX;
         self.work(0, route);
     }
@@ -130,7 +130,7 @@ impl Reach {
 
     /// A reachable object refers to `child`, which is in our part.
     #[inline(always)]
-    pub(super) fn reach(&mut self, child: Counted) {
+    pub(crate) fn reach(&mut self, child: Counted) {
         let entry = get(child);
         if entry & CANDIDATE == 0 {
             return;
@@ -157,7 +157,7 @@ impl Reach {
 
     /// Visits what was reached behind the sweep until at most `left` objects are left, which go on being fetched.
     #[inline(never)]
-    pub(super) fn work(&mut self, left: usize, route: &mut impl Route) {
+    pub(crate) fn work(&mut self, left: usize, route: &mut impl Route) {
         loop {
             while self.queued < FETCHED {
                 let Some(object) = self.behind.pop() else { break };

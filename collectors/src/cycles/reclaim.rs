@@ -6,10 +6,13 @@
 //! have brought back. CPython's rules hold: finalizers are called before anything is cleared; an object whose last
 //! reference a finalizer drops dies there and then, and does not count as collected.
 
-use super::detect::{CANDIDATE, Candidates, each_child, get, set};
+use super::{
+    detect::{Candidates, set},
+    listed::{self, drop_outside, free_one},
+};
 use crate::{
-    counts::atomic::{AtomicCount, Dropped},
-    heap::{Amount, Object, Seat, block::Use, seat::Condition, share::Freeing},
+    counts::atomic::AtomicCount,
+    heap::{Amount, Object, Seat, block::Use, share::Freeing},
     threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
 };
 
@@ -20,7 +23,7 @@ impl Candidates {
     ///
     /// One pass over the garbage: entries tell garbage from what is alive even when the garbage is buried, so they are
     /// cleared, and blocks handed back, only when all of it is.
-    pub(super) fn reclaim(&mut self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
+    pub(crate) fn reclaim(&mut self, seat: &Seat<AtomicCount>, _stopped: &Stopped<'_>) -> Amount {
         let mut all = Vec::with_capacity(self.blocks().len());
         for &block in self.blocks() {
             let mut freeing = Freeing::of(block);
@@ -51,20 +54,21 @@ impl Candidates {
 
 /// A collection whose garbage waits for its finalizers.
 #[derive(Debug)]
-pub(super) struct Finishing {
+pub(crate) struct Finishing {
     /// The garbage.
     doomed: Vec<Counted>,
     /// The part of it with finalizers, last first.
     unfinalized: Vec<Counted>,
     /// How many finalizers the collection was inside of when it began.
-    pub(super) depth: u32,
-    pub(super) generation: usize,
+    pub(crate) depth: u32,
+    pub(crate) generation: usize,
 }
 
 impl Finishing {
-    /// Dooms the garbage among the candidates, if any of it has finalizers that have not been called.
-    pub(super) fn doom(
-        candidates: &Candidates,
+    /// Dooms the garbage that `each_garbage` visits, if any of it has finalizers that have not been called. The garbage
+    /// of one collection of generation `generation`, just detected.
+    pub(crate) fn doom(
+        each_garbage: impl Fn(&mut dyn FnMut(Counted)),
         seat: &Seat<AtomicCount>,
         generation: usize,
     ) -> Option<Self> {
@@ -72,7 +76,7 @@ impl Finishing {
             return None;
         }
         let mut unfinalized = Vec::new();
-        candidates.each_garbage(|object| {
+        each_garbage(&mut |object| {
             if object.descriptor().has_finalizer() && !object.header().is_finalized() {
                 unfinalized.push(object);
             }
@@ -82,7 +86,7 @@ impl Finishing {
         }
         unfinalized.reverse();
         let mut doomed = Vec::new();
-        candidates.each_garbage(|object| {
+        each_garbage(&mut |object| {
             set(object, 0);
             object.header().set_doomed(true);
             doomed.push(object);
@@ -91,7 +95,7 @@ impl Finishing {
     }
 
     /// The next object whose finalizer is to be called, as a root.
-    pub(super) fn next_finalizer(&mut self) -> Option<Counted> {
+    pub(crate) fn next_finalizer(&mut self) -> Option<Counted> {
         while let Some(object) = self.unfinalized.pop() {
             let header = object.header();
             // One that an earlier finalizer has let go has been finalized then, or is dead.
@@ -106,7 +110,7 @@ impl Finishing {
 
     /// Looks at the doomed objects once more, frees those that are still garbage, and gives how many it looked at and
     /// how much it freed. The world is stopped.
-    pub(super) fn end(self, seat: &Seat<AtomicCount>) -> (u64, Amount) {
+    pub(crate) fn end(self, seat: &Seat<AtomicCount>) -> (u64, Amount) {
         let Self { doomed, .. } = self;
         let examined = doomed.len() as u64;
         let mut freed_before = Amount::default();
@@ -121,67 +125,15 @@ impl Finishing {
         }
         seat.share.tally.freed_many(freed_before);
 
-        for &object in &alive {
-            set(object, CANDIDATE | object.header().count());
-        }
-        for &object in &alive {
-            each_child(object, |child| {
-                if get(child) & CANDIDATE != 0 {
-                    set(child, get(child) - 1);
-                }
-            });
-        }
-        let mut reached: Vec<Counted> =
-            alive.iter().copied().filter(|&object| get(object) > CANDIDATE).collect();
-        for &object in &reached {
-            set(object, 0);
-        }
-        while let Some(object) = reached.pop() {
-            object.header().set_doomed(false);
-            each_child(object, |child| {
-                if get(child) & CANDIDATE != 0 {
-                    set(child, 0);
-                    reached.push(child);
-                }
-            });
-        }
-
-        let garbage: Vec<Counted> =
-            alive.into_iter().filter(|&object| get(object) == CANDIDATE).collect();
-        for &object in &garbage {
-            drop_outside(object, seat);
-        }
-        let mut freed = Amount::default();
-        for &object in &garbage {
-            freed += free_one(object, seat);
-        }
+        let garbage = listed::detect(alive, |object| object.header().set_doomed(false));
+        let freed = listed::reclaim(garbage, seat);
         (examined, freed)
     }
 }
 
-/// Drops the references of a garbage object to what is no garbage. What dies of it is destroyed when the world goes on.
-#[inline(always)]
-fn drop_outside(object: Counted, seat: &Seat<AtomicCount>) {
-    each_child(object, |child| {
-        if get(child) != CANDIDATE && child.header().decrement() == Dropped::Dead {
-            seat.dying.borrow_mut().push(child);
-            seat.set_condition(Condition::Finalizers);
-        }
-    });
-}
-
-/// Frees the cell of an object, and clears its scratch entry.
-fn free_one(object: Counted, seat: &Seat<AtomicCount>) -> Amount {
-    set(object, 0);
-    let mut freeing = Freeing::of(object.block());
-    // SAFETY: the world is stopped, we alone free, and what refers to the object is garbage itself.
-    unsafe { freeing.free(object) };
-    freeing.end(&seat.core.space)
-}
-
 /// A doomed object has lost its last reference and has given up its own: nothing is left but its cell.
 #[cold]
-pub(super) fn bury_doomed(object: Counted) {
+pub(crate) fn bury_doomed(object: Counted) {
     // SAFETY: the object is its last holder's.
     for slot in unsafe { object.slots() } {
         // Relaxed: ours alone to write; the end of the collection is ordered by the safepoint handshake.

@@ -35,13 +35,13 @@ use crate::{
 type Counted = Object<AtomicCount>;
 
 /// Set in the scratch entry of a candidate. The bits below count references from outside.
-pub(super) const CANDIDATE: u32 = 1 << 31;
+pub(crate) const CANDIDATE: u32 = 1 << 31;
 
 /// From how many blocks on a full detection is worth sharing: some tens of microseconds of work each.
 const SHARED_FROM: usize = capacity(16, 1);
 
 /// The objects to look at.
-pub(super) struct Candidates {
+pub(crate) struct Candidates {
     /// Blocks that have some, in address order.
     blocks: Vec<Block>,
     which: Which,
@@ -57,17 +57,17 @@ enum Which {
 
 /// What a detection found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Detection {
+pub(crate) struct Detection {
     /// How many candidates there were.
-    pub(super) examined: u64,
+    pub(crate) examined: u64,
     /// How many of them are garbage.
-    pub(super) garbage: u64,
+    pub(crate) garbage: u64,
 }
 
 impl Candidates {
     /// The candidates of generation `generation` and the younger ones. Takes the lists of touched and middle blocks;
     /// `promote` makes new ones.
-    pub(super) fn new(
+    pub(crate) fn new(
         core: &Core<AtomicCount>,
         middle: &mut Vec<Block>,
         generation: usize,
@@ -97,12 +97,12 @@ impl Candidates {
     }
 
     /// Forgets the blocks that are not among `blocks`: they have gone back to the system.
-    pub(super) fn keep(&mut self, blocks: Vec<Block>) {
+    pub(crate) fn keep(&mut self, blocks: Vec<Block>) {
         self.blocks = blocks;
     }
 
     /// Moves all candidates one generation up.
-    pub(super) fn promote(
+    pub(crate) fn promote(
         &self,
         core: &Core<AtomicCount>,
         middle: &mut Vec<Block>,
@@ -130,7 +130,7 @@ impl Candidates {
 
     /// Calls `visit` with every candidate, in address order.
     #[inline(always)]
-    pub(super) fn each(&self, mut visit: impl FnMut(Counted)) {
+    pub(crate) fn each(&self, mut visit: impl FnMut(Counted)) {
         for &block in &self.blocks {
             self.each_of(block, &mut visit);
         }
@@ -165,13 +165,13 @@ impl Candidates {
     }
 
     /// The blocks with candidates, in address order.
-    pub(super) fn blocks(&self) -> &[Block] {
+    pub(crate) fn blocks(&self) -> &[Block] {
         &self.blocks
     }
 
     /// Calls `visit` with every garbage object of a block, after detection and before its entry is reset.
     #[inline(always)]
-    pub(super) fn each_garbage_of(&self, block: Block, mut visit: impl FnMut(Counted)) {
+    pub(crate) fn each_garbage_of(&self, block: Block, mut visit: impl FnMut(Counted)) {
         let mut visit_garbage = |object| {
             if get(object) == CANDIDATE {
                 visit(object);
@@ -187,7 +187,7 @@ impl Candidates {
     }
 
     /// Clears the entries of a block's candidates, buried or not.
-    pub(super) fn clear_entries(&self, block: Block) {
+    pub(crate) fn clear_entries(&self, block: Block) {
         let entries = block.scratch();
         if self.which == Which::All {
             // Relaxed: ordered by the safepoint handshake.
@@ -207,14 +207,14 @@ impl Candidates {
 
     /// Calls `visit` with every garbage object, in address order.
     #[inline(always)]
-    pub(super) fn each_garbage(&self, mut visit: impl FnMut(Counted)) {
+    pub(crate) fn each_garbage(&self, mut visit: impl FnMut(Counted)) {
         for &block in &self.blocks {
             self.each_garbage_of(block, &mut visit);
         }
     }
 
     /// Finds the garbage: its scratch entries are `CANDIDATE` afterwards, all others 0.
-    pub(super) fn detect(&self, stopped: &Stopped<'_>) -> Detection {
+    pub(crate) fn detect(&self, stopped: &Stopped<'_>) -> Detection {
         if self.which == Which::All && self.blocks.len() >= SHARED_FROM {
             let helpers = stopped.helpers();
             if helpers > 0 {
@@ -270,7 +270,7 @@ impl Candidates {
 
 /// Adds the counts of a block's candidates to their entries, and subtracts one for each reference that they hold.
 #[inline(always)]
-pub(super) fn subtract_block(block: Block, route: &mut impl Route) -> u64 {
+pub(crate) fn subtract_block(block: Block, route: &mut impl Route) -> u64 {
     let mut examined = 0;
     for object in block.objects::<AtomicCount>() {
         if object.descriptor().is_acyclic() {
@@ -291,12 +291,12 @@ pub(super) fn subtract_block(block: Block, route: &mut impl Route) -> u64 {
 
 /// A reference from inside is found.
 #[inline(always)]
-pub(super) fn subtract_one(object: Counted) {
+pub(crate) fn subtract_one(object: Counted) {
     set(object, get(object).wrapping_sub(1));
 }
 
 #[inline(always)]
-pub(super) fn each_child(object: Counted, mut visit: impl FnMut(Counted)) {
+pub(crate) fn each_child(object: Counted, mut visit: impl FnMut(Counted)) {
     // SAFETY: the world is stopped, and the object in the heap.
     for slot in unsafe { object.slots() } {
         // Relaxed: ordered by the safepoint handshake.
@@ -307,13 +307,13 @@ pub(super) fn each_child(object: Counted, mut visit: impl FnMut(Counted)) {
 }
 
 #[inline(always)]
-pub(super) fn get(object: Counted) -> u32 {
+pub(crate) fn get(object: Counted) -> u32 {
     // Relaxed: ordered by the safepoint handshake.
     object.scratch().load(Relaxed)
 }
 
 #[inline(always)]
-pub(super) fn set(object: Counted, entry: u32) {
+pub(crate) fn set(object: Counted, entry: u32) {
     // Relaxed: ordered by the safepoint handshake.
     object.scratch().store(entry, Relaxed);
 }

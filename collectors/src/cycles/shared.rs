@@ -78,7 +78,7 @@ struct Outbox<'p> {
 }
 
 /// Detects with up to `workers` threads.
-pub(super) fn detect(blocks: &[Block], stopped: &Stopped<'_>, workers: usize) -> Detection {
+pub(crate) fn detect(blocks: &[Block], stopped: &Stopped<'_>, workers: usize) -> Detection {
     let mut parts = Parts::new(blocks, workers.next_power_of_two());
     for phase in [Phase::Subtract, Phase::Sweep] {
         parts.begin();
