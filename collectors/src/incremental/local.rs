@@ -244,7 +244,7 @@ unsafe impl Local<AtomicCount> for IncrementalLocal {
     }
 
     fn attend(&self) {
-        self.seat.answer_stop();
+        self.seat.answer();
         if self.count.get() > self.limit.get() {
             self.count_out_of_limits();
         }
