@@ -128,6 +128,12 @@ pub unsafe trait Local<H: Header> {
     /// This mutator's place in the heap.
     fn seat(&self) -> &Seat<H>;
 
+    /// Whether the next safepoint has something to do. Default: if the heap says so.
+    #[inline(always)]
+    fn attention(&self) -> bool {
+        self.seat().attention()
+    }
+
     /// The poll before an allocation of `kind`: whether `attend` must be called first.
     fn poll(&self, kind: &Kind) -> bool;
 
@@ -222,8 +228,11 @@ pub unsafe trait Local<H: Header> {
     /// `None` if there is no more to do.
     fn next_finalizer(&self) -> Option<Self::Handle>;
 
-    /// The mutator is about to detach; all of its roots are gone.
-    fn leave(&self) {}
+    /// The mutator is about to detach; all of its roots are gone. Says whether it may: if not, something has come up
+    /// whose finalizers have to be run first, and this is called again.
+    fn leave(&self) -> bool {
+        true
+    }
 
     /// How near each generation is to its collection, youngest first. Default: there are no such counts.
     fn generations(&self) -> Vec<Progress> {

@@ -5,7 +5,8 @@
 //!
 //! # How it works
 //!
-//! 1. *Count.* As `refcount`; what is not part of a cycle is freed at once.
+//! 1. *Count.* References are counted, in one way or another (`counts.rs`); what is not part of a cycle is freed when its
+//!    last one goes. What other mutators have left to be counted off is settled before anything else (`Count::settle`).
 //! 2. *Trigger.* Allocations less frees since the last collection are counted; when they exceed a threshold, the
 //!    allocation that does so collects before it allocates (`triggers.rs`). Survivors move one generation up.
 //! 3. *Detect* (world stopped, `cycles/detect.rs`). References from inside the generation are subtracted from a
@@ -43,13 +44,18 @@
 use std::cell::{Cell, RefCell};
 
 use crate::{
-    Capabilities, Cause, Collected, Collector, Event, Finalizers, OutOfMemory, Progress, Reclaims,
-    Setting, SettingsError, SideTables,
-    collector::{Inspection, Local},
-    counts::{atomic::AtomicCount, release::Release, slot},
+    Capabilities, Cause, Collected, Collector, Event, Finalizers, Progress, Reclaims, Setting,
+    SettingsError, SideTables,
+    collector::Inspection,
+    counts::{
+        Count, Description,
+        atomic::AtomicCount,
+        counting::{Counting, Unlisted},
+        release::Release,
+    },
     cycles::{
         detect::{Candidates, Detection},
-        reclaim::{self, Finishing},
+        reclaim::{self, By, Finishing},
     },
     heap::{Amount, Kind, Object, Seat, block::Block, seat::Condition},
     threads::{
@@ -63,14 +69,13 @@ use crate::{
     triggers::{Found, GENERATIONS, Old, Trigger, select},
 };
 
-type Counted = Object<AtomicCount>;
-
 /// How many net allocations a mutator that is not alone keeps to itself.
 const FLUSHED_AT: i64 = capacity(512, 2) as i64;
 
-/// Counting with generational cycle detection, collecting when `T` says so.
+/// Counting as `K` does, with generational cycle detection, collecting when `T` says so.
 #[derive(Debug)]
-pub struct Generational<T: Trigger> {
+pub struct Generational<T: Trigger, K: Count = AtomicCount> {
+    counting: Arc<K::Common>,
     schedule: Mutex<Schedule<T>>,
     /// Net allocations since the last collection, but for those that mutators keep to themselves.
     flushed: AtomicI64,
@@ -99,9 +104,10 @@ enum Patience {
 }
 
 /// One mutator's side of it.
-pub struct GenerationalLocal<T: Trigger> {
-    seat: Seat<AtomicCount>,
-    collector: Arc<Generational<T>>,
+pub struct GenerationalLocal<T: Trigger, K: Count> {
+    seat: Seat<K>,
+    holder: K::Holder,
+    collector: Arc<Generational<T, K>>,
     /// Net allocations of this mutator that are not in `flushed`.
     count: Cell<i64>,
     /// Above this, the count wants attention.
@@ -111,13 +117,21 @@ pub struct GenerationalLocal<T: Trigger> {
     /// Whether there was no other mutator when the limits were set.
     is_alone: Cell<bool>,
     /// The collection that waits for finalizers, if it is ours.
-    finishing: RefCell<Option<Finishing>>,
+    finishing: RefCell<Option<Finishing<K>>>,
 }
 
-impl<T: Trigger> Collector for Generational<T> {
-    const NAME: &'static str = T::NAME;
-    const SUMMARY: &'static str = T::SUMMARY;
-    const PAPER: &'static str = T::PAPER;
+/// What the collector is called: as its count says, or else as its trigger does.
+const fn description<T: Trigger, K: Count>() -> Description {
+    match K::DESCRIPTION {
+        Some(description) => description,
+        None => Description { name: T::NAME, summary: T::SUMMARY, paper: T::PAPER },
+    }
+}
+
+impl<T: Trigger, K: Count> Collector for Generational<T, K> {
+    const NAME: &'static str = description::<T, K>().name;
+    const SUMMARY: &'static str = description::<T, K>().summary;
+    const PAPER: &'static str = description::<T, K>().paper;
     const CAPABILITIES: Capabilities = Capabilities {
         reclaims: Reclaims::Everything,
         moves: false,
@@ -129,8 +143,8 @@ impl<T: Trigger> Collector for Generational<T> {
     const SIDE_TABLES: SideTables = SideTables::Generations;
 
     type Settings = T::Settings;
-    type Header = AtomicCount;
-    type Local = GenerationalLocal<T>;
+    type Header = K;
+    type Local = GenerationalLocal<T, K>;
 
     fn new(settings: T::Settings) -> Result<Self, SettingsError> {
         let schedule = Schedule {
@@ -140,13 +154,19 @@ impl<T: Trigger> Collector for Generational<T> {
             finishing: false,
             middle: Vec::new(),
         };
-        Ok(Self { schedule: Mutex::new(schedule), flushed: AtomicI64::new(0) })
+        Ok(Self {
+            counting: Arc::default(),
+            schedule: Mutex::new(schedule),
+            flushed: AtomicI64::new(0),
+        })
     }
 
-    fn attach(self: &Arc<Self>, seat: Seat<AtomicCount>) -> GenerationalLocal<T> {
+    fn attach(self: &Arc<Self>, seat: Seat<K>) -> GenerationalLocal<T, K> {
         let collector = Arc::clone(self);
+        let holder = K::hold(&self.counting, &seat);
         let local = GenerationalLocal {
             seat,
+            holder,
             collector,
             count: Cell::new(0),
             limit: Cell::new(0),
@@ -158,7 +178,7 @@ impl<T: Trigger> Collector for Generational<T> {
         local
     }
 
-    fn check(&self, inspection: &Inspection<'_, AtomicCount>) {
+    fn check(&self, inspection: &Inspection<'_, K>) {
         inspection.check_counts();
         for object in inspection.objects() {
             // Relaxed: ordered by the safepoint handshake.
@@ -172,13 +192,13 @@ impl<T: Trigger> Collector for Generational<T> {
     }
 }
 
-impl<T: Trigger> Generational<T> {
+impl<T: Trigger, K: Count> Generational<T, K> {
     fn schedule(&self) -> MutexGuard<'_, Schedule<T>> {
         self.schedule.lock().expect("nothing panics while it holds this lock")
     }
 
     /// Invariant 3: every bit of an object lies in a block on one of the lists.
-    fn check_generations(&self, inspection: &Inspection<'_, AtomicCount>) {
+    fn check_generations(&self, inspection: &Inspection<'_, K>) {
         let middle = &self.schedule().middle;
         let recent = inspection.core.space.recent_large();
         for block in inspection.core.space.blocks() {
@@ -186,7 +206,7 @@ impl<T: Trigger> Generational<T> {
             let has_bits = |bits: &[crate::heap::layout::BitmapWord]| {
                 let mut words = bits.iter().enumerate();
                 words.any(|(index, word)| {
-                    block.objects_of_bits::<AtomicCount>(index, word.get()).next().is_some()
+                    block.objects_of_bits::<K>(index, word.get()).next().is_some()
                 })
             };
             let touched = block.touched.get() != 0 || is_large;
@@ -203,7 +223,7 @@ impl<T: Trigger> Generational<T> {
     }
 }
 
-impl<T: Trigger> GenerationalLocal<T> {
+impl<T: Trigger, K: Count> GenerationalLocal<T, K> {
     /// Sets when the count wants attention: alone, exactly at the threshold; else whenever it is to be flushed.
     fn set_limits(&self) {
         let [young, ..] = self.collector.schedule().trigger.thresholds();
@@ -275,6 +295,7 @@ impl<T: Trigger> GenerationalLocal<T> {
                 }
             }
         };
+        let settled = K::settle_all(&self.collector.counting);
         let mut schedule = self.collector.schedule();
         // Relaxed: ordered by the safepoint handshake.
         let flushed = self.collector.flushed.load(Relaxed);
@@ -285,6 +306,7 @@ impl<T: Trigger> GenerationalLocal<T> {
         drop(stopped);
         let collected = collected.unwrap_or_default();
         pause.end(collected.examined);
+        self.release_all(settled);
         collected
     }
 
@@ -306,7 +328,7 @@ impl<T: Trigger> GenerationalLocal<T> {
         self.count.set(0);
 
         let mut candidates = Candidates::new(core, &mut schedule.middle, generation);
-        let Detection { examined, garbage } = candidates.detect(stopped);
+        let Detection { examined, garbage } = candidates.detect::<K>(stopped);
         let survived = examined - garbage;
         let pending = schedule.old.pending;
         match generation {
@@ -329,11 +351,15 @@ impl<T: Trigger> GenerationalLocal<T> {
                 Amount::default()
             }
             None if garbage == 0 => Amount::default(),
-            None => candidates.reclaim(&self.seat, stopped),
+            None => candidates.reclaim(self.by(), stopped),
         };
         candidates.promote(core, &mut schedule.middle, generation);
         self.report(generation, examined, survived, freed);
         Collected { examined, freed: freed.objects }
+    }
+
+    fn by(&self) -> By<'_, K> {
+        By { seat: &self.seat, holder: &self.holder }
     }
 
     fn report(&self, generation: usize, examined: u64, survived: u64, freed: Amount) {
@@ -345,12 +371,12 @@ impl<T: Trigger> GenerationalLocal<T> {
 
     /// The next doomed object whose finalizer is to be run, as a root; when there is none left, the end of the
     /// collection. `None` if no collection waits at this depth.
-    fn next_doomed(&self) -> Option<Counted> {
+    fn next_doomed(&self) -> Option<Object<K>> {
         {
             let mut finishing = self.finishing.borrow_mut();
             let waiting =
                 finishing.as_mut().filter(|finishing| self.seat.depth() <= finishing.depth)?;
-            if let Some(object) = waiting.next_finalizer() {
+            if let Some(object) = waiting.next_finalizer(&self.holder) {
                 return Some(object);
             }
         }
@@ -360,155 +386,68 @@ impl<T: Trigger> GenerationalLocal<T> {
     }
 
     /// The finalizers of a collection's garbage have been run: frees what they have not brought back.
-    fn finish(&self, finishing: Finishing) {
+    fn finish(&self, finishing: Finishing<K>) {
         let pause = self.seat.pause(Cause::Collection);
         let stopped = loop {
             if let Some(stopped) = self.seat.stop() {
                 break stopped;
             }
         };
+        let settled = K::settle_all(&self.collector.counting);
         let generation = finishing.generation;
-        let (examined, freed) = finishing.end(&self.seat);
+        let (examined, freed) = finishing.end(self.by());
         self.report(generation, 0, 0, freed);
         self.collector.schedule().finishing = false;
         drop(stopped);
         pause.end(examined);
         self.seat.finish(Collected { examined: 0, freed: freed.objects });
+        self.release_all(settled);
     }
 }
 
-// SAFETY: a handle, a slot and a shared entry each count as a reference; an object with references is freed only if all
-// of them are slots of garbage. `slot::load` counts before anyone can take the reference out of the slot; slots release
-// and acquire.
-unsafe impl<T: Trigger> Local<AtomicCount> for GenerationalLocal<T> {
-    type Handle = Counted;
+impl<T: Trigger, K: Count> Counting for GenerationalLocal<T, K> {
+    type Count = K;
+    type Naming = Unlisted;
 
-    fn seat(&self) -> &Seat<AtomicCount> {
+    fn naming(&self) -> &Unlisted {
+        &Unlisted
+    }
+
+    fn place(&self) -> &Seat<K> {
         &self.seat
     }
 
+    fn holder(&self) -> &K::Holder {
+        &self.holder
+    }
+
     #[inline(always)]
-    fn poll(&self, kind: &Kind) -> bool {
+    fn wants_attention(&self, kind: &Kind) -> bool {
         let count = self.count.get() + i64::from(!kind.descriptor().is_acyclic());
         self.count.set(count);
         count > self.limit.get() || self.seat.attention()
     }
 
-    fn attend(&self) {
+    fn attend_to(&self) {
         self.seat.answer();
         if self.count.get() > self.limit.get() {
             self.count_out_of_limits();
         }
         if self.seat.is_stressed() {
-            self.collect(self.seat.random_below(GENERATIONS));
+            self.collect_up_to(self.seat.random_below(GENERATIONS));
         }
     }
 
     #[inline(always)]
-    fn allocate(&self, kind: &Kind) -> Result<Counted, OutOfMemory> {
-        let object = self.seat.allocate(kind)?;
+    fn allocated(&self, object: Object<K>, kind: &Kind) {
         if !kind.descriptor().is_acyclic() {
             // INVARIANT 3: its block is touched, being current, or a recent large object.
             object.set_young();
         }
-        Ok(object)
     }
 
     #[inline(always)]
-    unsafe fn object(&self, root: Counted) -> Counted {
-        root
-    }
-
-    #[inline(always)]
-    unsafe fn retain(&self, root: Counted) -> Counted {
-        root.header().increment();
-        root
-    }
-
-    #[inline(always)]
-    unsafe fn release(&self, root: Counted) {
-        // SAFETY: the root's reference, by our caller.
-        unsafe { Release::release(self, root) };
-    }
-
-    #[inline(always)]
-    unsafe fn load(&self, owner: Counted, slot: usize) -> Option<Counted> {
-        // SAFETY: by our caller.
-        unsafe { slot::load(owner, slot) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(&self, owner: Counted, slot: usize, value: Option<Counted>) {
-        // SAFETY: by our caller.
-        unsafe { self.store_counted(owner, slot, value) };
-    }
-
-    #[inline(always)]
-    unsafe fn swap(&self, owner: Counted, slot: usize, value: Option<Counted>) -> Option<Counted> {
-        // SAFETY: by our caller.
-        unsafe { slot::exchange(owner, slot, value) }
-    }
-
-    unsafe fn compare_exchange(
-        &self,
-        owner: Counted,
-        slot: usize,
-        current: Option<Counted>,
-        new: Option<Counted>,
-    ) -> bool {
-        // SAFETY: by our caller.
-        unsafe { self.compare_exchange_counted(owner, slot, current, new) }
-    }
-
-    unsafe fn surrender(&self, root: Counted) -> Counted {
-        root
-    }
-
-    unsafe fn reclaim(&self, object: Counted) -> Counted {
-        object
-    }
-
-    fn collect(&self, generation: usize) -> Collected {
-        let collected = self.collect_if(Patience::Insistent, |_, _| Some(generation));
-        self.set_limits();
-        collected
-    }
-
-    fn next_finalizer(&self) -> Option<Counted> {
-        loop {
-            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
-                return Some(object);
-            }
-            if self.seat.dying.borrow().len() <= self.seat.floor() {
-                return None;
-            }
-        }
-    }
-
-    fn generations(&self) -> Vec<Progress> {
-        let schedule = self.collector.schedule();
-        // Relaxed: a late look costs nothing: a statistic.
-        let flushed = self.collector.flushed.load(Relaxed);
-        let young = (flushed + self.count.get()).max(0).unsigned_abs();
-        let thresholds = schedule.trigger.thresholds();
-        let counts = [young, schedule.counts[1].into(), schedule.counts[2].into()];
-        let progress =
-            |(count, threshold): (u64, u32)| Progress { count, threshold: threshold.into() };
-        counts.into_iter().zip(thresholds).map(progress).collect()
-    }
-
-    fn leave(&self) {
-        self.flush();
-    }
-}
-
-impl<T: Trigger> Release for GenerationalLocal<T> {
-    fn seat(&self) -> &Seat<AtomicCount> {
-        &self.seat
-    }
-
-    #[inline(always)]
-    unsafe fn free(&self, object: Counted) {
+    unsafe fn free(&self, object: Object<K>) {
         if object.header().is_doomed() {
             // INVARIANT 4: its cell is freed when the collection ends.
             reclaim::bury_doomed(object);
@@ -524,5 +463,38 @@ impl<T: Trigger> Release for GenerationalLocal<T> {
         }
         // SAFETY: by our caller.
         unsafe { self.seat.free(object) };
+    }
+
+    fn collect_up_to(&self, generation: usize) -> Collected {
+        let collected = self.collect_if(Patience::Insistent, |_, _| Some(generation));
+        self.set_limits();
+        collected
+    }
+
+    fn next_to_finalize(&self) -> Option<Object<K>> {
+        loop {
+            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
+                return Some(object);
+            }
+            if self.seat.dying.borrow().len() <= self.seat.floor() {
+                return None;
+            }
+        }
+    }
+
+    fn left(&self) {
+        self.flush();
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        let schedule = self.collector.schedule();
+        // Relaxed: a late look costs nothing: a statistic.
+        let flushed = self.collector.flushed.load(Relaxed);
+        let young = (flushed + self.count.get()).max(0).unsigned_abs();
+        let thresholds = schedule.trigger.thresholds();
+        let counts = [young, schedule.counts[1].into(), schedule.counts[2].into()];
+        let progress =
+            |(count, threshold): (u64, u32)| Progress { count, threshold: threshold.into() };
+        counts.into_iter().zip(thresholds).map(progress).collect()
     }
 }

@@ -24,6 +24,7 @@
 //! and one line in the list below.
 
 pub mod audit;
+mod biased;
 mod collector;
 pub mod counts;
 mod cycles;

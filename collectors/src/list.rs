@@ -29,6 +29,7 @@ macro_rules! collectors {
 collectors![
     crate::leak::Leak,
     crate::refcount::RefCount,
+    crate::generational::Generational<crate::triggers::Fixed, crate::counts::biased::BiasedCount>,
     crate::generational::Generational<crate::triggers::Fixed>,
     crate::generational::Generational<crate::triggers::Tuned>,
     crate::incremental::Incremental,

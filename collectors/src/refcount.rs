@@ -16,10 +16,13 @@
 //! 2. Between operations no object of count 0 is in the heap.
 
 use crate::{
-    Capabilities, Collected, Collector, Finalizers, NoSettings, OutOfMemory, Reclaims, Setting,
-    SettingsError,
-    collector::{Inspection, Local},
-    counts::{atomic::AtomicCount, release::Release, slot},
+    Capabilities, Collected, Collector, Finalizers, NoSettings, Reclaims, Setting, SettingsError,
+    collector::Inspection,
+    counts::{
+        atomic::{Anyone, AtomicCount},
+        counting::{Counting, Unlisted},
+        release::Release,
+    },
     heap::{Kind, Object, Seat},
     threads::sync::Arc,
 };
@@ -67,101 +70,46 @@ impl Collector for RefCount {
     }
 }
 
-// SAFETY: a handle, a slot and a shared entry each count as a reference, and an object with references is not freed;
-// `slot::load` counts before anyone can take the reference out of the slot; slots release and acquire.
-unsafe impl Local<AtomicCount> for RefCountLocal {
-    type Handle = Counted;
+impl Counting for RefCountLocal {
+    type Count = AtomicCount;
+    type Naming = Unlisted;
 
-    fn seat(&self) -> &Seat<AtomicCount> {
+    fn naming(&self) -> &Unlisted {
+        &Unlisted
+    }
+
+    fn place(&self) -> &Seat<AtomicCount> {
         &self.seat
     }
 
+    fn holder(&self) -> &Anyone {
+        &Anyone
+    }
+
     #[inline(always)]
-    fn poll(&self, _: &Kind) -> bool {
+    fn wants_attention(&self, _: &Kind) -> bool {
         self.seat.attention()
     }
 
-    fn attend(&self) {
+    fn attend_to(&self) {
         self.seat.answer();
         self.seat.is_stressed();
     }
 
     #[inline(always)]
-    fn allocate(&self, kind: &Kind) -> Result<Counted, OutOfMemory> {
-        self.seat.allocate(kind)
-    }
-
-    #[inline(always)]
-    unsafe fn object(&self, root: Counted) -> Counted {
-        root
-    }
-
-    #[inline(always)]
-    unsafe fn retain(&self, root: Counted) -> Counted {
-        root.header().increment();
-        root
-    }
-
-    #[inline(always)]
-    unsafe fn release(&self, root: Counted) {
-        // SAFETY: the root's reference, by our caller.
-        unsafe { Release::release(self, root) };
-    }
-
-    #[inline(always)]
-    unsafe fn load(&self, owner: Counted, slot: usize) -> Option<Counted> {
-        // SAFETY: by our caller.
-        unsafe { slot::load(owner, slot) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(&self, owner: Counted, slot: usize, value: Option<Counted>) {
-        // SAFETY: by our caller.
-        unsafe { self.store_counted(owner, slot, value) };
-    }
-
-    #[inline(always)]
-    unsafe fn swap(&self, owner: Counted, slot: usize, value: Option<Counted>) -> Option<Counted> {
-        // SAFETY: by our caller.
-        unsafe { slot::exchange(owner, slot, value) }
-    }
-
-    unsafe fn compare_exchange(
-        &self,
-        owner: Counted,
-        slot: usize,
-        current: Option<Counted>,
-        new: Option<Counted>,
-    ) -> bool {
-        // SAFETY: by our caller.
-        unsafe { self.compare_exchange_counted(owner, slot, current, new) }
-    }
-
-    unsafe fn surrender(&self, root: Counted) -> Counted {
-        root
-    }
-
-    unsafe fn reclaim(&self, object: Counted) -> Counted {
-        object
-    }
-
-    fn collect(&self, _: usize) -> Collected {
-        Collected::default()
-    }
-
-    fn next_finalizer(&self) -> Option<Counted> {
-        self.next_dying_finalizer()
-    }
-}
-
-impl Release for RefCountLocal {
-    fn seat(&self) -> &Seat<AtomicCount> {
-        &self.seat
-    }
+    fn allocated(&self, _: Counted, _: &Kind) {}
 
     #[inline(always)]
     unsafe fn free(&self, object: Counted) {
         // SAFETY: by our caller.
         unsafe { self.seat.free(object) };
+    }
+
+    fn collect_up_to(&self, _: usize) -> Collected {
+        Collected::default()
+    }
+
+    fn next_to_finalize(&self) -> Option<Counted> {
+        self.next_dying_finalizer()
     }
 }

@@ -31,7 +31,7 @@ const FREE: usize = 1;
 type Entry = Plain<usize>;
 
 /// The roots of one mutator.
-pub(crate) struct RootTable<H> {
+pub struct RootTable<H> {
     /// The first free entry, as entries hold it.
     first: Plain<usize>,
     pages: Mutex<Vec<Box<[Entry]>>>,

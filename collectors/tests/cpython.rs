@@ -240,6 +240,31 @@ fn what_a_finalizer_brings_back_stays_with_all_that_it_reaches() {
 }
 
 #[test]
+fn what_is_finalized_on_its_way_down_and_brought_back_is_not_finalized_in_its_turn() {
+    let scene = Scene::new();
+    let rescued: Arc<Mutex<Option<Shared<CPython>>>> = Arc::default();
+    let saved = Arc::clone(&rescued);
+    let class = scene.class(move |object| match object.word(0) {
+        // The last reference to the third: it is finalized here and now, long before its turn.
+        1 => object.set(1, None),
+        3 => *saved.lock().unwrap() = Some(object.share()),
+        _ => {}
+    });
+    let mutator = scene.heap.attach();
+    let [first, second, third] = [1, 2, 3].map(|number| node(&mutator, &class, number));
+    first.set(0, Some(&second));
+    second.set(0, Some(&first));
+    first.set(1, Some(&third));
+    drop((first, second, third));
+    assert_eq!(mutator.collect().freed, 2);
+    assert_eq!((scene.held(), scene.seen()), (1, vec![1, 3, 2]), "each finalizer runs once");
+    mutator.check();
+    drop(rescued.lock().unwrap().take());
+    mutator.collect();
+    assert_eq!((scene.held(), scene.seen()), (0, vec![]));
+}
+
+#[test]
 fn old_garbage_keeps_young_garbage_until_its_own_generation_is_collected() {
     let scene = Scene::new();
     let class = scene.heap.class(Layout::new("Node").slots(2).words(1));

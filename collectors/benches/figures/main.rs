@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench -p collectors                       the whole, some minutes
 //! cargo bench -p collectors -- --quick            a tenth of the sizes
+//! cargo bench -p collectors -- --only counting    one part: `counting`, `cycles` or `live`
 //! cargo bench -p collectors -- --json FILE        writes the figures too
 //! ```
 //!
@@ -63,17 +64,39 @@ const BUSY: f64 = 0.5;
 /// What the command line asks for.
 struct Request {
     scale: &'static Scale,
+    parts: Vec<&'static Part>,
     json: Option<String>,
 }
 
+/// Some figures that are measured together.
+struct Part {
+    name: &'static str,
+    figures: fn(&Scale, &mut dyn FnMut(Figure)),
+}
+
+static PARTS: [Part; 3] = [
+    Part { name: "counting", figures: counting::figures },
+    Part { name: "cycles", figures: cycles::figures },
+    Part { name: "live", figures: live::figures },
+];
+
 fn request() -> Result<Request, String> {
-    let mut request = Request { scale: &FULL, json: None };
+    let mut request = Request { scale: &FULL, parts: PARTS.iter().collect(), json: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             // Cargo says so to every bench.
             "--bench" => {}
             "--quick" => request.scale = &QUICK,
+            "--only" => {
+                let name = arguments.next().unwrap_or_default();
+                request.parts.retain(|part| part.name == name);
+                if request.parts.is_empty() {
+                    return Err(format!(
+                        "`--only` was given `{name}`, expected `counting`, `cycles` or `live`"
+                    ));
+                }
+            }
             "--json" => {
                 let file = arguments.next();
                 request.json =
@@ -83,7 +106,7 @@ fn request() -> Result<Request, String> {
             "--test" => std::process::exit(0),
             _ => {
                 return Err(format!(
-                    "unknown argument `{argument}`, expected `--quick` or `--json`"
+                    "unknown argument `{argument}`, expected `--quick`, `--only` or `--json`"
                 ));
             }
         }
@@ -120,9 +143,9 @@ fn main() -> ExitCode {
         println!("{}", figure.line());
         figures.push(figure);
     };
-    counting::figures(request.scale, &mut add);
-    cycles::figures(request.scale, &mut add);
-    live::figures(request.scale, &mut add);
+    for part in &request.parts {
+        (part.figures)(request.scale, &mut add);
+    }
     let missed = figures.iter().filter(|figure| figure.is_missed()).count();
     println!("\n{missed} of {} figures miss their goal", figures.len());
     if let Some(file) = request.json {

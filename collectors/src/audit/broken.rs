@@ -15,7 +15,7 @@ use crate::{
     Amount, Capabilities, Class, Collected, Collector, Heap, Layout, Mutator, Options, OutOfMemory,
     Setting, SettingsError,
     collector::{Inspection, Local},
-    counts::atomic::{AtomicCount, Dropped},
+    counts::{Count, Dropped, atomic::AtomicCount},
     generational::Generational,
     heap::{Kind, Object, Seat},
     refcount::{RefCount, RefCountLocal},
@@ -115,7 +115,7 @@ unsafe impl Local<AtomicCount> for BrokenLocal {
     }
 
     unsafe fn release(&self, root: Counted) {
-        let count = root.header().count();
+        let count = root.header().references();
         if count == 2 && self.makes(Mistake::FreesTooEarly) {
             // SAFETY: there is none: this is the mistake.
             unsafe { Local::seat(self).free(root) };

@@ -96,6 +96,10 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         self.local.seat()
     }
 
+    fn attention(&self) -> bool {
+        self.local.attention()
+    }
+
     fn poll(&self, kind: &Kind) -> bool {
         self.local.poll(kind)
     }
@@ -254,8 +258,8 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         Some(root)
     }
 
-    fn leave(&self) {
-        self.local.leave();
+    fn leave(&self) -> bool {
+        self.local.leave()
     }
 
     fn generations(&self) -> Vec<Progress> {

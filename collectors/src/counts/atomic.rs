@@ -18,9 +18,11 @@
 //! | `word`   | whoever holds a reference    | the same       | drops release, whoever finds itself alone acquires  |
 //! | `word`   | a collector, world stopped   | the same       | safepoint handshake                                 |
 
+use super::{Count, Dropped};
 use crate::{
-    heap::Header,
+    heap::{Header, Object, Seat},
     threads::sync::{
+        Arc,
         atomic::{
             AtomicU32,
             Ordering::{Acquire, Relaxed, Release},
@@ -52,23 +54,13 @@ pub struct AtomicCount {
     word: AtomicU32,
 }
 
-/// Whether a drop was the last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "whoever drops the last reference destroys the object"]
-pub enum Dropped {
-    /// Others remain.
-    Alive,
-    /// That was the last one: the caller owns what remains of the object.
-    Dead,
-}
-
 impl Header for AtomicCount {
     fn newborn() -> Self {
         Self::new()
     }
 
     fn count(&self) -> Option<u64> {
-        Some(u64::from(self.count()))
+        Some(u64::from(self.references()))
     }
 }
 
@@ -149,51 +141,76 @@ impl AtomicCount {
         self.word.fetch_or(WEAKLY_REFERENCED, Relaxed);
     }
 
-    /// Whether the caller, who holds a reference or owns a slot that does, holds the only one.
-    #[inline(always)]
-    pub(crate) fn is_sole(&self) -> bool {
-        // Acquire: what the last other holder did comes before all we do. Pairs with `decrement`.
-        self.word.load(Acquire) == ONE
-    }
-
-    /// The number of references. For a stopped world, or a statistic.
-    #[inline(always)]
-    pub(crate) fn count(&self) -> u32 {
-        // Relaxed: ordered by the safepoint handshake; otherwise a statistic.
-        self.word.load(Relaxed) / ONE
-    }
-
-    /// Whether the finalizer has been called.
-    pub(crate) fn is_finalized(&self) -> bool {
-        self.has(FINALIZED)
-    }
-
-    /// Whether a cycle collector waits for finalizers before it frees the object.
-    pub(crate) fn is_doomed(&self) -> bool {
-        self.has(DOOMED)
-    }
-
     fn has(&self, flag: u32) -> bool {
         // Relaxed: set by whoever owned the object alone, or by a stopped world; ordered by the safepoint handshake.
         self.word.load(Relaxed) & flag != 0
     }
+}
 
-    /// Remembers that the finalizer is being called.
-    pub(crate) fn set_finalized(&self) {
+/// Any mutator: to an atomic count they are all alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Anyone;
+
+impl Count for AtomicCount {
+    type Common = ();
+    type Holder = Anyone;
+
+    fn hold(_: &Arc<()>, _: &Seat<Self>) -> Anyone {
+        Anyone
+    }
+
+    #[inline(always)]
+    fn bear(&self, _: &Anyone) {}
+
+    #[inline(always)]
+    fn increment(&self, _: &Anyone) {
+        self.increment();
+    }
+
+    #[inline(always)]
+    fn decrement(object: Object<Self>, _: &Anyone) -> Dropped {
+        object.header().decrement()
+    }
+
+    #[inline(always)]
+    fn is_sole(&self, _: &Anyone) -> bool {
+        // Acquire: what the last other holder did comes before all we do. Pairs with `decrement`.
+        self.word.load(Acquire) == ONE
+    }
+
+    #[inline(always)]
+    fn references(&self) -> u32 {
+        // Relaxed: ordered by the safepoint handshake; otherwise a statistic.
+        self.word.load(Relaxed) / ONE
+    }
+
+    fn is_dead(&self) -> bool {
+        self.references() == 0
+    }
+
+    #[inline(always)]
+    fn is_finalized(&self) -> bool {
+        self.has(FINALIZED)
+    }
+
+    fn set_finalized(&self) {
         // Relaxed: whoever holds a reference cannot lose it.
         self.word.fetch_or(FINALIZED, Relaxed);
     }
 
-    /// Gives a dead object one reference again, for its finalizer, and remembers that it is being called.
-    pub(crate) fn revive(&self) {
+    fn revive(&self) {
         // Relaxed: ours alone to write: the object is dead, and ours.
         let flags = self.word.load(Relaxed) % ONE;
         // Relaxed: ours alone to write.
         self.word.store(ONE | flags | FINALIZED, Relaxed);
     }
 
-    /// Sets or clears the flag of an object that waits to be freed. With the world stopped.
-    pub(crate) fn set_doomed(&self, doomed: bool) {
+    #[inline(always)]
+    fn is_doomed(&self) -> bool {
+        self.has(DOOMED)
+    }
+
+    fn set_doomed(&self, doomed: bool) {
         if doomed {
             // Relaxed: ordered by the safepoint handshake.
             self.word.fetch_or(DOOMED, Relaxed);
@@ -340,7 +357,7 @@ mod models {
                     object.mark(0);
                     assert_eq!(object.drop(), None, "the other reference is held to the end");
                 });
-                if object.count.is_sole() {
+                if object.count.is_sole(&Anyone) {
                     assert_eq!(object.end(), 1);
                 }
             });

@@ -9,40 +9,42 @@
 //! 1. An object on the stack has no references, and nobody but its mutator knows of it.
 
 use super::{
-    atomic::{AtomicCount, Dropped},
+    Count, Dropped,
+    counting::Counting,
     slot::{self, object_at},
 };
 use crate::{
-    heap::{
-        Object, Seat,
-        seat::{Cascade, Condition},
-    },
+    heap::{Object, seat::Condition},
     threads::sync::atomic::Ordering::Relaxed,
 };
 
-type Counted = Object<AtomicCount>;
+type Counted<L> = Object<<L as Counting>::Count>;
 
-/// What a collector does when an object goes.
-pub(crate) trait Release {
-    /// The mutator's seat.
-    fn seat(&self) -> &Seat<AtomicCount>;
-
-    /// Frees the cell of an object that has given up its references.
-    ///
-    /// # Safety
-    ///
-    /// Nobody can reach the object any more.
-    unsafe fn free(&self, object: Counted);
-
+/// What a counting collector does when an object goes.
+pub(crate) trait Release: Counting {
     /// Drops a reference to `object`, and destroys the object if it was the last.
     ///
     /// # Safety
     ///
     /// The caller gives up a reference.
     #[inline(always)]
-    unsafe fn release(&self, object: Counted) {
-        if object.header().decrement() == Dropped::Dead {
+    unsafe fn release(&self, object: Counted<Self>) {
+        if Self::Count::decrement(object, self.holder()) == Dropped::Dead {
             self.destroy(object);
+        }
+    }
+
+    /// Drops the references that others have dropped before, and left to this mutator.
+    #[cold]
+    fn settle(&self) {
+        self.release_all(Self::Count::settle(self.holder()));
+    }
+
+    /// Drops references, each to one of `objects`.
+    fn release_all(&self, objects: Vec<Counted<Self>>) {
+        for object in objects {
+            // SAFETY: the reference is ours: whoever dropped it has left it to us.
+            unsafe { self.release(object) };
         }
     }
 
@@ -52,9 +54,14 @@ pub(crate) trait Release {
     ///
     /// The caller holds references to `owner`, which has the slot, and to `value`.
     #[inline(always)]
-    unsafe fn store_counted(&self, owner: Counted, index: usize, value: Option<Counted>) {
+    unsafe fn store_counted(
+        &self,
+        owner: Counted<Self>,
+        index: usize,
+        value: Option<Counted<Self>>,
+    ) {
         // SAFETY: by our caller.
-        if let Some(before) = unsafe { slot::exchange(owner, index, value) } {
+        if let Some(before) = unsafe { slot::exchange(owner, index, value, self.holder()) } {
             // SAFETY: the slot's reference, which is ours now.
             unsafe { self.release(before) };
         }
@@ -67,13 +74,13 @@ pub(crate) trait Release {
     /// The caller holds references to `owner`, which has the slot, to `current` and to `new`.
     unsafe fn compare_exchange_counted(
         &self,
-        owner: Counted,
+        owner: Counted<Self>,
         index: usize,
-        current: Option<Counted>,
-        new: Option<Counted>,
+        current: Option<Counted<Self>>,
+        new: Option<Counted<Self>>,
     ) -> bool {
         if let Some(new) = new {
-            new.header().increment();
+            new.header().increment(self.holder());
         }
         // SAFETY: by our caller; the slot takes the reference counted above, if it takes any.
         let done = unsafe { slot::compare_exchange(owner, index, current, new) };
@@ -87,7 +94,7 @@ pub(crate) trait Release {
     /// Destroys an object whose last reference is gone. Apart from `release`, so that the drop of any other reference is
     /// a few instructions wherever it is.
     #[inline(never)]
-    fn destroy(&self, object: Counted) {
+    fn destroy(&self, object: Counted<Self>) {
         if object.descriptor().has_finalizer() || holds_anything(object) {
             self.destroy_all(object);
         } else {
@@ -99,17 +106,17 @@ pub(crate) trait Release {
     /// Destroys an object that has a finalizer or refers to others, and what dies with it.
     #[cold]
     #[inline(never)]
-    fn destroy_all(&self, object: Counted) {
-        self.seat().dying.borrow_mut().push(object);
+    fn destroy_all(&self, object: Counted<Self>) {
+        self.place().dying.borrow_mut().push(object);
         // If finalizers wait already, we are inside of too many: the outermost goes on with this one.
-        if self.seat().condition() == Condition::Normal {
+        if self.place().condition() == Condition::Normal {
             self.go_on();
         }
     }
 
     /// Goes on with the release under way until it ends or a finalizer has to be run.
     fn go_on(&self) {
-        let seat = self.seat();
+        let seat = self.place();
         let mut dying = seat.dying.borrow_mut();
         let mut cascade = seat.cascade();
         while dying.len() > seat.floor() {
@@ -120,7 +127,7 @@ pub(crate) trait Release {
             }
             dying.pop();
             self.give_up_references(object, &mut dying);
-            destroyed(&mut cascade);
+            cascade.destroys_one();
             // SAFETY: it has no references, and has given up its own.
             unsafe { self.free(object) };
         }
@@ -130,12 +137,12 @@ pub(crate) trait Release {
 
     /// Drops the references that a dying object holds; what dies with it is put on the stack, the first slot's on top.
     #[inline(always)]
-    fn give_up_references(&self, object: Counted, dying: &mut Vec<Counted>) {
+    fn give_up_references(&self, object: Counted<Self>, dying: &mut Vec<Counted<Self>>) {
         // SAFETY: the object is ours until its cell is freed.
         for slot in unsafe { object.slots() }.iter().rev() {
             // Relaxed: ours alone to write: nobody else can reach the object.
             if let Some(child) = object_at(slot.load(Relaxed))
-                && child.header().decrement() == Dropped::Dead
+                && Self::Count::decrement(child, self.holder()) == Dropped::Dead
             {
                 dying.push(child);
             }
@@ -143,9 +150,9 @@ pub(crate) trait Release {
     }
 
     /// The next object whose finalizer has to be run, with one reference for it.
-    fn next_dying_finalizer(&self) -> Option<Counted> {
+    fn next_dying_finalizer(&self) -> Option<Counted<Self>> {
         self.go_on();
-        let seat = self.seat();
+        let seat = self.place();
         let mut dying = seat.dying.borrow_mut();
         if dying.len() <= seat.floor() {
             seat.set_condition(Condition::Normal);
@@ -157,18 +164,15 @@ pub(crate) trait Release {
     }
 }
 
-#[inline(always)]
-fn destroyed(cascade: &mut Cascade<'_, AtomicCount>) {
-    cascade.destroys_one();
-}
+impl<L: Counting> Release for L {}
 
 #[inline(always)]
-fn must_be_finalized(object: Counted) -> bool {
+fn must_be_finalized<K: Count>(object: Object<K>) -> bool {
     object.descriptor().has_finalizer() && !object.header().is_finalized()
 }
 
 #[inline(always)]
-fn holds_anything(object: Counted) -> bool {
+fn holds_anything<K: Count>(object: Object<K>) -> bool {
     // SAFETY: the object is its last holder's.
     let slots = unsafe { object.slots() };
     // Relaxed: ours alone to write: nobody else can reach the object.

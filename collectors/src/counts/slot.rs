@@ -2,7 +2,7 @@
 //!
 //! A reader must not be left with an address whose count drops to zero before it has been counted. So a load locks the
 //! slot for the two instructions between reading the address and counting it; a store waits for that. A slot of an
-//! object that the caller alone can reach needs no lock.
+//! object that the caller alone can reach needs no lock, nor does one that holds what cannot end without the caller.
 //!
 //! # Invariants
 //!
@@ -16,7 +16,7 @@
 //! | the slot | any mutator     | the same  | lock bit; stores release, loads acquire what they publish   |
 //! | the slot | a stopped world | the same  | safepoint handshake; no slot is locked at a safepoint       |
 
-use super::atomic::AtomicCount;
+use super::Count;
 use crate::{
     heap::{Object, object::Slot},
     threads::sync::{
@@ -31,38 +31,48 @@ const LOCKED: usize = 1;
 /// How often a mutator looks again before it lets others run.
 const SPINS: u32 = crate::threads::sync::capacity(64, 0) as u32;
 
-type Counted = Object<AtomicCount>;
-
 /// Reads a slot of `owner` and counts the reference to what it holds.
 ///
 /// # Safety
 ///
 /// The caller holds a reference to `owner`, which has the slot.
 #[inline(always)]
-pub(crate) unsafe fn load(owner: Counted, index: usize) -> Option<Counted> {
+pub(crate) unsafe fn load<K: Count>(
+    owner: Object<K>,
+    index: usize,
+    holder: &K::Holder,
+) -> Option<Object<K>> {
     // SAFETY: the caller's reference keeps the owner, which has the slot.
     let slot = unsafe { owner.slot(index) };
     // Relaxed: a null is no reference; anything else is read again under the lock, ordered by that.
     if slot.load(Relaxed) == 0 {
         return None;
     }
-    if owner.header().is_sole() {
+    if owner.header().is_sole(holder) {
         // Relaxed: ours alone to write: nobody else can reach the slot.
-        let object = object_at(slot.load(Relaxed))?;
-        object.header().increment();
+        let object = object_at::<K>(slot.load(Relaxed))?;
+        object.header().increment(holder);
         return Some(object);
+    }
+    if K::HAS_OWNERS {
+        // Acquire: what was written to the object before it was stored here. Pairs with `swap`.
+        let cell = object_at::<K>(slot.load(Acquire) & !LOCKED)?;
+        // SAFETY: just read from a slot of `owner`, which the caller holds.
+        if unsafe { K::copy_if_owned(cell, holder) } {
+            return Some(cell);
+        }
     }
     let address = lock(slot);
     if mutant("count after unlocking") {
         // Relaxed: this is the mistake, ordered by nothing.
         slot.store(address, Relaxed);
-        let object = object_at(address)?;
-        object.header().increment();
+        let object = object_at::<K>(address)?;
+        object.header().increment(holder);
         return Some(object);
     }
-    let object = object_at(address);
+    let object = object_at::<K>(address);
     if let Some(object) = object {
-        object.header().increment();
+        object.header().increment(holder);
     }
     // Release: our count comes before whoever takes the reference out and drops it. Pairs with `lock`, `swap`.
     slot.store(address, Release);
@@ -75,16 +85,17 @@ pub(crate) unsafe fn load(owner: Counted, index: usize) -> Option<Counted> {
 ///
 /// The caller holds references to `owner`, which has the slot, and to `value`.
 #[inline(always)]
-pub(crate) unsafe fn exchange(
-    owner: Counted,
+pub(crate) unsafe fn exchange<K: Count>(
+    owner: Object<K>,
     index: usize,
-    value: Option<Counted>,
-) -> Option<Counted> {
+    value: Option<Object<K>>,
+    holder: &K::Holder,
+) -> Option<Object<K>> {
     if let Some(value) = value {
-        value.header().increment();
+        value.header().increment(holder);
     }
     // SAFETY: by our caller; the slot takes the reference counted above.
-    unsafe { swap(owner, index, value) }
+    unsafe { swap(owner, index, value, holder) }
 }
 
 /// Makes a slot of `owner` hold `value`, whose reference the slot takes over, and gives what it held, with its reference.
@@ -93,11 +104,16 @@ pub(crate) unsafe fn exchange(
 ///
 /// The caller holds a reference to `owner`, which has the slot, and gives up one to `value`.
 #[inline(always)]
-pub(crate) unsafe fn swap(owner: Counted, index: usize, value: Option<Counted>) -> Option<Counted> {
+pub(crate) unsafe fn swap<K: Count>(
+    owner: Object<K>,
+    index: usize,
+    value: Option<Object<K>>,
+    holder: &K::Holder,
+) -> Option<Object<K>> {
     // SAFETY: the caller's reference keeps the owner, which has the slot.
     let slot = unsafe { owner.slot(index) };
     let new = address_of(value);
-    if owner.header().is_sole() {
+    if owner.header().is_sole(holder) {
         // Relaxed: ours alone to write: nobody else can reach the slot.
         let before = slot.load(Relaxed);
         // Relaxed: ours alone to write; whoever gets to see the owner is shown it by a Release.
@@ -127,11 +143,11 @@ pub(crate) unsafe fn swap(owner: Counted, index: usize, value: Option<Counted>) 
 ///
 /// The caller holds references to `owner`, which has the slot, and to `current`, and gives up one to `new` if the
 /// answer is true, one to what the slot held then being the caller's.
-pub(crate) unsafe fn compare_exchange(
-    owner: Counted,
+pub(crate) unsafe fn compare_exchange<K: Count>(
+    owner: Object<K>,
     index: usize,
-    current: Option<Counted>,
-    new: Option<Counted>,
+    current: Option<Object<K>>,
+    new: Option<Object<K>>,
 ) -> bool {
     // SAFETY: the caller's reference keeps the owner, which has the slot.
     let slot = unsafe { owner.slot(index) };
@@ -182,25 +198,30 @@ fn pause_if_locked(now: usize, spins: &mut u32) {
 }
 
 #[inline(always)]
-fn address_of(value: Option<Counted>) -> usize {
-    value.map_or(0, Counted::address)
+fn address_of<K: Count>(value: Option<Object<K>>) -> usize {
+    value.map_or(0, Object::address)
 }
 
 /// The object at a slot's `address`, or `None` for null.
 #[inline(always)]
-pub(crate) fn object_at(address: usize) -> Option<Counted> {
+pub(crate) fn object_at<K: Count>(address: usize) -> Option<Object<K>> {
     // SAFETY: slots hold null or the address of an object (heap invariant 2).
-    (address != 0).then(|| unsafe { Counted::at(address) })
+    (address != 0).then(|| unsafe { Object::at(address) })
 }
 
 #[cfg(test)]
 mod models {
     use super::*;
     use crate::{
-        counts::atomic::Dropped,
+        counts::{
+            Dropped,
+            atomic::{Anyone, AtomicCount},
+        },
         heap::{Kind, SideTables, object::Shape, share::Share, space::Space},
         threads::sync::{Arc, explore, scope},
     };
+
+    type Counted = Object<AtomicCount>;
 
     const PROTOCOL: &str = "slot";
 
@@ -242,12 +263,12 @@ mod models {
 
         fn load(&self) -> Option<Counted> {
             // SAFETY: both threads have a reference to the owner, which has the slot.
-            unsafe { load(self.owner(), 0) }
+            unsafe { load(self.owner(), 0, &Anyone) }
         }
 
         fn swap(&self, value: Option<Counted>) -> Option<Counted> {
             // SAFETY: both threads have a reference to the owner, which has the slot.
-            unsafe { swap(self.owner(), 0, value) }
+            unsafe { swap(self.owner(), 0, value, &Anyone) }
         }
 
         fn compare_exchange(&self, current: Option<Counted>, new: Option<Counted>) -> bool {

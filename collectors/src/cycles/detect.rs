@@ -19,7 +19,7 @@ use super::{
     shared,
 };
 use crate::{
-    counts::{atomic::AtomicCount, slot::object_at},
+    counts::{Count, slot::object_at},
     heap::{
         Object,
         block::{Block, Use},
@@ -31,8 +31,6 @@ use crate::{
         world::Stopped,
     },
 };
-
-type Counted = Object<AtomicCount>;
 
 /// Set in the scratch entry of a candidate. The bits below count references from outside.
 pub(crate) const CANDIDATE: u32 = 1 << 31;
@@ -67,8 +65,8 @@ pub(crate) struct Detection {
 impl Candidates {
     /// The candidates of generation `generation` and the younger ones. Takes the lists of touched and middle blocks;
     /// `promote` makes new ones.
-    pub(crate) fn new(
-        core: &Core<AtomicCount>,
+    pub(crate) fn new<K: Count>(
+        core: &Core<K>,
         middle: &mut Vec<Block>,
         generation: usize,
     ) -> Self {
@@ -102,9 +100,9 @@ impl Candidates {
     }
 
     /// Moves all candidates one generation up.
-    pub(crate) fn promote(
+    pub(crate) fn promote<K: Count>(
         &self,
-        core: &Core<AtomicCount>,
+        core: &Core<K>,
         middle: &mut Vec<Block>,
         generation: usize,
     ) {
@@ -130,17 +128,17 @@ impl Candidates {
 
     /// Calls `visit` with every candidate, in address order.
     #[inline(always)]
-    pub(crate) fn each(&self, mut visit: impl FnMut(Counted)) {
+    pub(crate) fn each<K: Count>(&self, mut visit: impl FnMut(Object<K>)) {
         for &block in &self.blocks {
             self.each_of(block, &mut visit);
         }
     }
 
     #[inline(always)]
-    fn each_of(&self, block: Block, mut visit: impl FnMut(Counted)) {
+    fn each_of<K: Count>(&self, block: Block, mut visit: impl FnMut(Object<K>)) {
         match self.which {
             Which::All => {
-                for object in block.objects::<AtomicCount>() {
+                for object in block.objects::<K>() {
                     if !object.descriptor().is_acyclic() {
                         visit(object);
                     }
@@ -152,7 +150,7 @@ impl Candidates {
                 {
                     let bits = young.get() | if with_middle { middle.get() } else { 0 };
                     if bits != 0 {
-                        for object in block.objects_of_bits::<AtomicCount>(index, bits) {
+                        for object in block.objects_of_bits::<K>(index, bits) {
                             // A stale bit may lie where an acyclic object has been allocated since.
                             if !object.descriptor().is_acyclic() {
                                 visit(object);
@@ -171,15 +169,15 @@ impl Candidates {
 
     /// Calls `visit` with every garbage object of a block, after detection and before its entry is reset.
     #[inline(always)]
-    pub(crate) fn each_garbage_of(&self, block: Block, mut visit: impl FnMut(Counted)) {
-        let mut visit_garbage = |object| {
+    pub(crate) fn each_garbage_of<K: Count>(&self, block: Block, mut visit: impl FnMut(Object<K>)) {
+        let mut visit_garbage = |object: Object<K>| {
             if get(object) == CANDIDATE {
                 visit(object);
             }
         };
         if self.which == Which::All {
             // No need to touch the others.
-            let cells = block.cells::<AtomicCount>();
+            let cells = block.cells::<K>();
             (0..cells.len()).filter_map(|index| cells.get(index)).for_each(visit_garbage);
         } else {
             self.each_of(block, &mut visit_garbage);
@@ -207,33 +205,34 @@ impl Candidates {
 
     /// Calls `visit` with every garbage object, in address order.
     #[inline(always)]
-    pub(crate) fn each_garbage(&self, mut visit: impl FnMut(Counted)) {
+    pub(crate) fn each_garbage<K: Count>(&self, mut visit: impl FnMut(Object<K>)) {
         for &block in &self.blocks {
             self.each_garbage_of(block, &mut visit);
         }
     }
 
     /// Finds the garbage: its scratch entries are `CANDIDATE` afterwards, all others 0.
-    pub(crate) fn detect(&self, stopped: &Stopped<'_>) -> Detection {
+    pub(crate) fn detect<K: Count>(&self, stopped: &Stopped<'_>) -> Detection {
         if self.which == Which::All && self.blocks.len() >= SHARED_FROM {
             let helpers = stopped.helpers();
             if helpers > 0 {
-                return shared::detect(&self.blocks, stopped, helpers + 1);
+                return shared::detect::<K>(&self.blocks, stopped, helpers + 1);
             }
         }
-        let examined = if self.which == Which::All { self.subtract_all() } else { self.subtract() };
-        let reachable = self.sweep();
+        let examined =
+            if self.which == Which::All { self.subtract_all::<K>() } else { self.subtract::<K>() };
+        let reachable = self.sweep::<K>();
         Detection { examined, garbage: examined - reachable }
     }
 
     /// Copies the counts, then subtracts the references from inside.
-    fn subtract(&self) -> u64 {
+    fn subtract<K: Count>(&self) -> u64 {
         let mut examined = 0;
-        self.each(|object| {
+        self.each(|object: Object<K>| {
             examined += 1;
-            set(object, CANDIDATE | object.header().count());
+            set(object, CANDIDATE | held(object));
         });
-        self.each(|object| {
+        self.each(|object: Object<K>| {
             each_child(object, |child| {
                 let entry = get(child);
                 if entry & CANDIDATE != 0 {
@@ -245,18 +244,18 @@ impl Candidates {
     }
 
     /// Both in one pass: everything that can be part of a cycle is a candidate.
-    fn subtract_all(&self) -> u64 {
+    fn subtract_all<K: Count>(&self) -> u64 {
         let mut examined = 0;
         for &block in &self.blocks {
-            examined += subtract_block(block, &mut Alone);
+            examined += subtract_block::<K>(block, &mut Alone);
         }
         examined
     }
 
     /// Visits what is held from outside and what it reaches, clears the entries, and gives the number of candidates
     /// among them.
-    fn sweep(&self) -> u64 {
-        let mut reach = Reach::new();
+    fn sweep<K: Count>(&self) -> u64 {
+        let mut reach = Reach::<K>::new();
         for &block in &self.blocks {
             match self.which {
                 Which::All => reach.sweep_block(block, &mut Alone),
@@ -270,14 +269,14 @@ impl Candidates {
 
 /// Adds the counts of a block's candidates to their entries, and subtracts one for each reference that they hold.
 #[inline(always)]
-pub(crate) fn subtract_block(block: Block, route: &mut impl Route) -> u64 {
+pub(crate) fn subtract_block<K: Count>(block: Block, route: &mut impl Route<K>) -> u64 {
     let mut examined = 0;
-    for object in block.objects::<AtomicCount>() {
+    for object in block.objects::<K>() {
         if object.descriptor().is_acyclic() {
             continue;
         }
         examined += 1;
-        set(object, get(object).wrapping_add(CANDIDATE | object.header().count()));
+        set(object, get(object).wrapping_add(CANDIDATE | held(object)));
         each_child(object, |child| {
             if route.is_ours(child) {
                 subtract_one(child);
@@ -289,14 +288,21 @@ pub(crate) fn subtract_block(block: Block, route: &mut impl Route) -> u64 {
     examined
 }
 
+/// By how many references a candidate is held. One that waits to be destroyed may have none left, and is held by whoever
+/// destroys it.
+#[inline(always)]
+pub(super) fn held<K: Count>(object: Object<K>) -> u32 {
+    object.header().references().max(1)
+}
+
 /// A reference from inside is found.
 #[inline(always)]
-pub(crate) fn subtract_one(object: Counted) {
+pub(crate) fn subtract_one<K: Count>(object: Object<K>) {
     set(object, get(object).wrapping_sub(1));
 }
 
 #[inline(always)]
-pub(crate) fn each_child(object: Counted, mut visit: impl FnMut(Counted)) {
+pub(crate) fn each_child<K: Count>(object: Object<K>, mut visit: impl FnMut(Object<K>)) {
     // SAFETY: the world is stopped, and the object in the heap.
     for slot in unsafe { object.slots() } {
         // Relaxed: ordered by the safepoint handshake.
@@ -307,13 +313,13 @@ pub(crate) fn each_child(object: Counted, mut visit: impl FnMut(Counted)) {
 }
 
 #[inline(always)]
-pub(crate) fn get(object: Counted) -> u32 {
+pub(crate) fn get<K: Count>(object: Object<K>) -> u32 {
     // Relaxed: ordered by the safepoint handshake.
     object.scratch().load(Relaxed)
 }
 
 #[inline(always)]
-pub(crate) fn set(object: Counted, entry: u32) {
+pub(crate) fn set<K: Count>(object: Object<K>, entry: u32) {
     // Relaxed: ordered by the safepoint handshake.
     object.scratch().store(entry, Relaxed);
 }

@@ -8,19 +8,22 @@
 //! 1. Before, no entry of an object on the list is in use. An entry without `CANDIDATE` is not ours, whatever it holds.
 //! 2. Between detection and the end, the entries of garbage are `CANDIDATE`, those of the rest of the list 0.
 
-use super::detect::{CANDIDATE, each_child, get, set};
+use super::{
+    detect::{CANDIDATE, each_child, get, held, set},
+    reclaim::By,
+};
 use crate::{
-    counts::atomic::{AtomicCount, Dropped},
+    counts::{Count, Dropped},
     heap::{Amount, Object, Seat, seat::Condition, share::Freeing},
 };
 
-type Counted = Object<AtomicCount>;
-
 /// The garbage on `list`, in its order; every other object is given to `alive`. The world is stopped.
-pub(crate) fn detect(list: Vec<Counted>, mut alive: impl FnMut(Counted)) -> Vec<Counted> {
+pub(crate) fn detect<K: Count>(
+    list: Vec<Object<K>>,
+    mut alive: impl FnMut(Object<K>),
+) -> Vec<Object<K>> {
     for &object in &list {
-        // What has no reference is dying already, and held by whoever is about to free it.
-        set(object, CANDIDATE | object.header().count().max(1));
+        set(object, CANDIDATE | held(object));
     }
     for &object in &list {
         each_child(object, |child| {
@@ -51,22 +54,22 @@ pub(crate) fn detect(list: Vec<Counted>, mut alive: impl FnMut(Counted)) -> Vec<
 }
 
 /// Frees what `detect` found to be garbage, and gives how much it was. The world is stopped.
-pub(crate) fn reclaim(garbage: Vec<Counted>, seat: &Seat<AtomicCount>) -> Amount {
+pub(crate) fn reclaim<K: Count>(garbage: Vec<Object<K>>, by: By<'_, K>) -> Amount {
     for &object in &garbage {
-        drop_outside(object, seat);
+        drop_outside(object, by);
     }
     let mut freed = Amount::default();
     for &object in &garbage {
-        freed += free_one(object, seat);
+        freed += free_one(object, by.seat);
     }
     freed
 }
 
 /// Drops the references of a garbage object to what is no garbage. What dies of it is destroyed when the world goes on.
 #[inline(always)]
-pub(super) fn drop_outside(object: Counted, seat: &Seat<AtomicCount>) {
+pub(super) fn drop_outside<K: Count>(object: Object<K>, By { seat, holder }: By<'_, K>) {
     each_child(object, |child| {
-        if get(child) != CANDIDATE && child.header().decrement() == Dropped::Dead {
+        if get(child) != CANDIDATE && K::decrement(child, holder) == Dropped::Dead {
             seat.dying.borrow_mut().push(child);
             seat.set_condition(Condition::Finalizers);
         }
@@ -74,7 +77,7 @@ pub(super) fn drop_outside(object: Counted, seat: &Seat<AtomicCount>) {
 }
 
 /// Frees the cell of an object, and clears its scratch entry.
-pub(super) fn free_one(object: Counted, seat: &Seat<AtomicCount>) -> Amount {
+pub(super) fn free_one<K: Count>(object: Object<K>, seat: &Seat<K>) -> Amount {
     set(object, 0);
     let mut freeing = Freeing::of(object.block());
     // SAFETY: the world is stopped, we alone free, and what refers to the object is garbage itself.

@@ -6,11 +6,9 @@
 
 use super::detect::{CANDIDATE, each_child, get, set};
 use crate::{
-    counts::atomic::AtomicCount,
+    counts::Count,
     heap::{Object, block::Block, layout::BLOCK_BYTES},
 };
-
-type Counted = Object<AtomicCount>;
 
 /// How many objects are being fetched while others are visited. (A queue in front of the mark stack, as in C.-Y. Cher,
 /// A. L. Hosking, T. N. Vijaykumar, *Software prefetching for mark-sweep garbage collection*, ASPLOS 2004.)
@@ -20,42 +18,42 @@ const FETCHED: usize = 16;
 const LOOKED_AHEAD: usize = 6;
 
 /// Where objects belong when several threads detect.
-pub(crate) trait Route {
+pub(crate) trait Route<K: Count> {
     /// Whether `object` lies in the part that we have.
-    fn is_ours(&self, object: Counted) -> bool;
+    fn is_ours(&self, object: Object<K>) -> bool;
 
     /// Sends `object` to whoever has its part.
-    fn send(&mut self, object: Counted);
+    fn send(&mut self, object: Object<K>);
 }
 
 /// One thread has it all.
 pub(crate) struct Alone;
 
-impl Route for Alone {
+impl<K: Count> Route<K> for Alone {
     #[inline(always)]
-    fn is_ours(&self, _: Counted) -> bool {
+    fn is_ours(&self, _: Object<K>) -> bool {
         true
     }
 
-    fn send(&mut self, _: Counted) {
+    fn send(&mut self, _: Object<K>) {
         unreachable!("everything is ours");
     }
 }
 
 /// The visit of what is reachable in one part of the heap: a sweep in address order, and a queue of what was reached behind it.
-pub(crate) struct Reach {
+pub(crate) struct Reach<K: Count> {
     /// How far the sweep has come.
     position: usize,
     pub(crate) reached: u64,
     /// Reached objects behind the sweep that are being fetched, oldest first, from `first` on.
-    fetched: [Option<Counted>; FETCHED],
+    fetched: [Option<Object<K>>; FETCHED],
     first: usize,
     queued: usize,
     /// Reached objects behind the sweep that do not fit the queue.
-    behind: Vec<Counted>,
+    behind: Vec<Object<K>>,
 }
 
-impl Reach {
+impl<K: Count> Reach<K> {
     pub(crate) fn new() -> Self {
         Self {
             position: 0,
@@ -68,8 +66,8 @@ impl Reach {
     }
 
     /// Sweeps over all cells of a block, touching no object that is not to be visited.
-    pub(crate) fn sweep_block(&mut self, block: Block, route: &mut impl Route) {
-        let cells = block.cells::<AtomicCount>();
+    pub(crate) fn sweep_block(&mut self, block: Block, route: &mut impl Route<K>) {
+        let cells = block.cells::<K>();
         for index in 0..cells.len() {
             if let Some(ahead) = cells.get(index + LOOKED_AHEAD)
                 && get(ahead) > CANDIDATE
@@ -92,7 +90,7 @@ impl Reach {
     }
 
     #[inline(always)]
-    pub(crate) fn sweep_object(&mut self, object: Counted, route: &mut impl Route) {
+    pub(crate) fn sweep_object(&mut self, object: Object<K>, route: &mut impl Route<K>) {
         if get(object) > CANDIDATE {
             self.position = object.address();
             self.take(object);
@@ -104,20 +102,20 @@ impl Reach {
     }
 
     /// The sweep has come to the end of its part, and nothing is ahead of it any more; visits what is left behind.
-    pub(crate) fn end(&mut self, route: &mut impl Route) {
+    pub(crate) fn end(&mut self, route: &mut impl Route<K>) {
         self.position = usize::MAX;
         self.work(0, route);
     }
 
     /// An object is found to be reachable.
     #[inline(always)]
-    fn take(&mut self, object: Counted) {
+    fn take(&mut self, object: Object<K>) {
         set(object, 0);
         self.reached += 1;
     }
 
     #[inline(always)]
-    fn visit(&mut self, object: Counted, route: &mut impl Route) {
+    fn visit(&mut self, object: Object<K>, route: &mut impl Route<K>) {
         each_child(object, |child| {
             if route.is_ours(child) {
                 self.reach(child);
@@ -130,7 +128,7 @@ impl Reach {
 
     /// A reachable object refers to `child`, which is in our part.
     #[inline(always)]
-    pub(crate) fn reach(&mut self, child: Counted) {
+    pub(crate) fn reach(&mut self, child: Object<K>) {
         let entry = get(child);
         if entry & CANDIDATE == 0 {
             return;
@@ -145,7 +143,7 @@ impl Reach {
     }
 
     #[inline(always)]
-    fn enqueue(&mut self, object: Counted) {
+    fn enqueue(&mut self, object: Object<K>) {
         if self.queued == FETCHED {
             self.behind.push(object);
             return;
@@ -157,7 +155,7 @@ impl Reach {
 
     /// Visits what was reached behind the sweep until at most `left` objects are left, which go on being fetched.
     #[inline(never)]
-    pub(crate) fn work(&mut self, left: usize, route: &mut impl Route) {
+    pub(crate) fn work(&mut self, left: usize, route: &mut impl Route<K>) {
         loop {
             while self.queued < FETCHED {
                 let Some(object) = self.behind.pop() else { break };
@@ -183,6 +181,6 @@ impl Reach {
 
 /// Asks the processor to fetch the entries of all that `object` refers to.
 #[inline(always)]
-fn fetch_entries(object: Counted) {
+fn fetch_entries<K: Count>(object: Object<K>) {
     each_child(object, Object::prefetch_scratch);
 }

@@ -17,7 +17,7 @@ use super::{
     reach::{Reach, Route},
 };
 use crate::{
-    counts::atomic::AtomicCount,
+    counts::Count,
     heap::{Object, block::Block, layout::BLOCK_BYTES},
     threads::{
         sync::{
@@ -29,8 +29,6 @@ use crate::{
     },
 };
 
-type Counted = Object<AtomicCount>;
-
 /// How many references a buffer takes.
 const BUFFERED: usize = capacity(1024, 1);
 
@@ -41,25 +39,25 @@ const BLOCKS_A_TURN: usize = capacity(4, 1);
 const LOOKED_AHEAD: usize = 12;
 
 /// What the threads work on.
-struct Parts {
-    parts: Vec<Part>,
+struct Parts<K: Count> {
+    parts: Vec<Part<K>>,
     unfinished: AtomicUsize,
 }
 
 /// A part of the heap.
-struct Part {
-    state: Mutex<State>,
-    inbox: Mutex<Vec<Vec<Counted>>>,
+struct Part<K: Count> {
+    state: Mutex<State<K>>,
+    inbox: Mutex<Vec<Vec<Object<K>>>>,
 }
 
-struct State {
+struct State<K: Count> {
     blocks: Vec<Block>,
     /// How many of them have been scanned in this phase.
     scanned: usize,
     /// Whether that has been counted off.
     is_scanned: bool,
     examined: u64,
-    reach: Reach,
+    reach: Reach<K>,
 }
 
 /// What a thread does with parts: first it subtracts, then it sweeps.
@@ -70,16 +68,20 @@ enum Phase {
 }
 
 /// A thread's buffers for the other parts.
-struct Outbox<'p> {
-    parts: &'p Parts,
+struct Outbox<'p, K: Count> {
+    parts: &'p Parts<K>,
     ours: usize,
-    buffers: Vec<Vec<Counted>>,
-    spare: Vec<Vec<Counted>>,
+    buffers: Vec<Vec<Object<K>>>,
+    spare: Vec<Vec<Object<K>>>,
 }
 
 /// Detects with up to `workers` threads.
-pub(crate) fn detect(blocks: &[Block], stopped: &Stopped<'_>, workers: usize) -> Detection {
-    let mut parts = Parts::new(blocks, workers.next_power_of_two());
+pub(crate) fn detect<K: Count>(
+    blocks: &[Block],
+    stopped: &Stopped<'_>,
+    workers: usize,
+) -> Detection {
+    let mut parts = Parts::<K>::new(blocks, workers.next_power_of_two());
     for phase in [Phase::Subtract, Phase::Sweep] {
         parts.begin();
         stopped.share(&|_| parts.work(phase));
@@ -94,7 +96,7 @@ pub(crate) fn detect(blocks: &[Block], stopped: &Stopped<'_>, workers: usize) ->
     detection
 }
 
-impl Parts {
+impl<K: Count> Parts<K> {
     fn new(blocks: &[Block], count: usize) -> Self {
         let mut dealt: Vec<Vec<Block>> = vec![Vec::new(); count];
         for &block in blocks {
@@ -141,7 +143,7 @@ impl Parts {
     }
 
     /// Works on one part, if it is free, for as long as there is anything to do. Says whether there was.
-    fn turns(&self, phase: Phase, outbox: &mut Outbox<'_>) -> bool {
+    fn turns(&self, phase: Phase, outbox: &mut Outbox<'_, K>) -> bool {
         let part = &self.parts[outbox.ours];
         let Ok(mut state) = part.state.try_lock() else { return false };
         let mut turns = 0;
@@ -151,7 +153,13 @@ impl Parts {
         turns > 0
     }
 
-    fn turn(&self, phase: Phase, part: &Part, state: &mut State, outbox: &mut Outbox<'_>) -> bool {
+    fn turn(
+        &self,
+        phase: Phase,
+        part: &Part<K>,
+        state: &mut State<K>,
+        outbox: &mut Outbox<'_, K>,
+    ) -> bool {
         let received = std::mem::take(&mut *part.inbox());
         let mut finished = received.len();
         let begun = state.scanned;
@@ -185,7 +193,7 @@ impl Parts {
 }
 
 /// Does what the references in a buffer ask for.
-fn work_through(phase: Phase, buffer: &[Counted], state: &mut State) {
+fn work_through<K: Count>(phase: Phase, buffer: &[Object<K>], state: &mut State<K>) {
     for (index, &object) in buffer.iter().enumerate() {
         if let Some(ahead) = buffer.get(index + LOOKED_AHEAD) {
             ahead.prefetch_scratch();
@@ -197,18 +205,18 @@ fn work_through(phase: Phase, buffer: &[Counted], state: &mut State) {
     }
 }
 
-impl Part {
-    fn state(&self) -> crate::threads::sync::MutexGuard<'_, State> {
+impl<K: Count> Part<K> {
+    fn state(&self) -> crate::threads::sync::MutexGuard<'_, State<K>> {
         self.state.lock().expect("a panic in a collection ends it")
     }
 
-    fn inbox(&self) -> crate::threads::sync::MutexGuard<'_, Vec<Vec<Counted>>> {
+    fn inbox(&self) -> crate::threads::sync::MutexGuard<'_, Vec<Vec<Object<K>>>> {
         self.inbox.lock().expect("nothing panics while it holds this lock")
     }
 }
 
-impl<'p> Outbox<'p> {
-    fn new(parts: &'p Parts) -> Self {
+impl<'p, K: Count> Outbox<'p, K> {
+    fn new(parts: &'p Parts<K>) -> Self {
         let buffers = parts.parts.iter().map(|_| Vec::new()).collect();
         Self { parts, ours: 0, buffers, spare: Vec::new() }
     }
@@ -232,20 +240,20 @@ impl<'p> Outbox<'p> {
         self.parts.parts[part].inbox().push(buffer);
     }
 
-    fn recycle(&mut self, mut buffer: Vec<Counted>) {
+    fn recycle(&mut self, mut buffer: Vec<Object<K>>) {
         buffer.clear();
         self.spare.push(buffer);
     }
 }
 
-impl Route for Outbox<'_> {
+impl<K: Count> Route<K> for Outbox<'_, K> {
     #[inline(always)]
-    fn is_ours(&self, object: Counted) -> bool {
+    fn is_ours(&self, object: Object<K>) -> bool {
         part_of(object.address(), self.buffers.len()) == self.ours
     }
 
     #[inline(always)]
-    fn send(&mut self, object: Counted) {
+    fn send(&mut self, object: Object<K>) {
         let part = part_of(object.address(), self.buffers.len());
         self.buffers[part].push(object);
         if self.buffers[part].len() >= BUFFERED {

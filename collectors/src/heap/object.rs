@@ -20,7 +20,7 @@ use std::{fmt, hash, marker::PhantomData, ptr::NonNull};
 use super::size::MIN_CELL;
 use super::{
     block::Block,
-    layout::{BITMAP_WORD, BLOCK_BYTES, CHUNK_BYTES, GRANULE, SCRATCH, WORD},
+    layout::{BITMAP_WORD, BLOCK_BYTES, CHUNK_BYTES, FIRST_BLOCK, GRANULE, SCRATCH, WORD},
 };
 use crate::threads::sync::{
     Lifetime, Plain,
@@ -92,6 +92,9 @@ const SMALL_PAYLOAD: u64 = 254;
 
 /// Bytes of the extent that lies before the header of an object that is not small.
 pub(crate) const EXTENT: usize = WORD;
+
+/// Where in its mapping a large object lies.
+const LARGE_OBJECT: usize = FIRST_BLOCK * BLOCK_BYTES + EXTENT;
 
 /// A descriptor: 8 bits of slots, 8 bits of words, 14 bits of class, and two flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +222,16 @@ impl<H: Header> Object<H> {
         &head.header
     }
 
+    /// The header of a cell that may be no object any more.
+    ///
+    /// # Safety
+    ///
+    /// The cell lies in a block of the caller's (`is_cell_of`), and it has been an object there.
+    #[inline(always)]
+    pub(crate) unsafe fn header_of_cell(&self) -> &H {
+        &self.head().header
+    }
+
     /// The descriptor; `is_free` if this cell is no object.
     pub(crate) fn descriptor(self) -> Descriptor {
         Descriptor(self.head().descriptor.get())
@@ -343,8 +356,10 @@ impl<H: Header> Object<H> {
     /// Nobody can reach the object any more, and the cell is ours to put on a free list.
     pub(crate) unsafe fn bury(self, next: usize) {
         self.head().lifetime.end();
+        // The header stays as it is: its block's owner may look at it (`header_of_cell`).
+        self.head().descriptor.set(0);
         // SAFETY: the cell is ours, by our caller.
-        unsafe { self.entomb(next) };
+        unsafe { self.link_to(next) };
     }
 
     /// Makes this memory a free cell that links to `next`; it was none before, or one already.
@@ -362,10 +377,24 @@ impl<H: Header> Object<H> {
             };
             // SAFETY: the memory is ours, by our caller.
             unsafe { self.0.write(head) };
-            // SAFETY: as above; a cell has room for one slot (`Space::size_class_of`).
-            unsafe { self.payload().write(Slot::new(0)) };
         } else {
             self.head().descriptor.set(0);
+        }
+        // SAFETY: as above.
+        unsafe { self.link_to(next) };
+    }
+
+    /// Makes this free cell's first slot a link to `next`.
+    ///
+    /// # Safety
+    ///
+    /// The cell is free and ours.
+    #[inline(always)]
+    unsafe fn link_to(self, next: usize) {
+        if cfg!(loom) {
+            // What lies there may be a word, which a model knows from a slot.
+            // SAFETY: a cell has room for one slot (`Space::size_class_of`), and this one is ours, by our caller.
+            unsafe { self.payload().write(Slot::new(0)) };
         }
         // Relaxed: ours alone to write; a list is published by the `Release` of whoever hands it over.
         self.link().store(next, Relaxed);
@@ -470,6 +499,14 @@ impl<H: Header> Object<H> {
     #[inline]
     pub(crate) fn block(self) -> Block {
         Block::of(self.address())
+    }
+
+    /// Whether this address, which may be no object's any more, is that of a cell of a block that the share at `share` may
+    /// use without telling anybody.
+    #[inline(always)]
+    pub(crate) fn is_cell_of(self, share: usize) -> bool {
+        // A large object takes its tables with it when it goes; others leave theirs as long as there is the heap.
+        self.address() % CHUNK_BYTES != LARGE_OBJECT && self.block().is_freely_owned_by(share)
     }
 
     /// Its entry in its chunk's scratch table.

@@ -98,7 +98,8 @@ impl<H: Header> Share<H> {
         }
     }
 
-    fn address(&self) -> usize {
+    /// By what blocks know their owner.
+    pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self) as usize
     }
 

@@ -2,11 +2,11 @@
 
 use super::{Phase, Schedule, Variant, spaces::Spaces};
 use crate::{
-    counts::atomic::AtomicCount,
+    counts::atomic::{Anyone, AtomicCount},
     cycles::{
         detect::{Candidates, Detection, each_child},
         listed,
-        reclaim::Finishing,
+        reclaim::{By, Finishing},
     },
     heap::{Amount, Object, Seat},
     roots::RootTable,
@@ -40,7 +40,7 @@ pub(super) struct Found {
     pub(super) garbage: u64,
     pub(super) freed: Amount,
     /// Garbage that waits for its finalizers: then the collection ends.
-    pub(super) finishing: Option<Finishing>,
+    pub(super) finishing: Option<Finishing<AtomicCount>>,
 }
 
 impl Pause<'_> {
@@ -223,14 +223,14 @@ impl Pause<'_> {
         self.schedule.marking.clear();
         let mut no_middle = Vec::new();
         let mut candidates = Candidates::new(core, &mut no_middle, 2);
-        let Detection { examined, garbage } = candidates.detect(self.stopped);
+        let Detection { examined, garbage } = candidates.detect::<AtomicCount>(self.stopped);
         self.found.examined += examined;
         self.found.garbage += garbage;
         if garbage > 0 {
             self.found.finishing =
                 Finishing::doom(|visit| candidates.each_garbage(visit), self.seat, 2);
             if self.found.finishing.is_none() {
-                self.found.freed += candidates.reclaim(self.seat, self.stopped);
+                self.found.freed += candidates.reclaim(self.by(), self.stopped);
             }
         }
         candidates.promote(core, &mut no_middle, 2);
@@ -240,6 +240,10 @@ impl Pause<'_> {
         self.schedule.debt = 0;
         self.schedule.unpaid = 0;
         self.schedule.young_collections = 0;
+    }
+
+    fn by(&self) -> By<'_, AtomicCount> {
+        By { seat: self.seat, holder: &Anyone }
     }
 
     fn take_young(&mut self) -> Vec<Counted> {
@@ -262,7 +266,7 @@ impl Pause<'_> {
         let each_garbage = |visit: &mut dyn FnMut(Counted)| garbage.iter().copied().for_each(visit);
         self.found.finishing = Finishing::doom(each_garbage, self.seat, self.generation);
         if self.found.finishing.is_none() {
-            self.found.freed += listed::reclaim(garbage, self.seat);
+            self.found.freed += listed::reclaim(garbage, self.by());
         }
     }
 }

@@ -7,12 +7,16 @@ use super::{
     increment::{Found, Pause},
 };
 use crate::{
-    Cause, Collected, Event, OutOfMemory, Progress,
-    collector::Local,
-    counts::{atomic::AtomicCount, release::Release, slot},
-    cycles::reclaim::{self, Finishing},
+    Cause, Collected, Event, Progress,
+    counts::{
+        Count,
+        atomic::{Anyone, AtomicCount},
+        counting::Counting,
+        release::Release,
+    },
+    cycles::reclaim::{self, By, Finishing},
     heap::{Amount, Kind, Object, Seat, seat::Condition},
-    roots::{RootEntry, RootTable},
+    roots::RootTable,
     threads::{
         sync::{Arc, atomic::Ordering::Relaxed, capacity},
         world::Stopped,
@@ -52,7 +56,7 @@ pub struct IncrementalLocal {
     /// Whether there was no other mutator when the limits were set.
     is_alone: Cell<bool>,
     /// The collection that waits for finalizers, if it is ours.
-    finishing: RefCell<Option<Finishing>>,
+    finishing: RefCell<Option<Finishing<AtomicCount>>>,
 }
 
 impl IncrementalLocal {
@@ -194,7 +198,7 @@ impl IncrementalLocal {
             let mut finishing = self.finishing.borrow_mut();
             let waiting =
                 finishing.as_mut().filter(|finishing| self.seat.depth() <= finishing.depth)?;
-            if let Some(object) = waiting.next_finalizer() {
+            if let Some(object) = waiting.next_finalizer(&Anyone) {
                 return Some(object);
             }
         }
@@ -204,7 +208,7 @@ impl IncrementalLocal {
     }
 
     /// The finalizers of a collection's garbage have been run: frees what they have not brought back.
-    fn finish(&self, finishing: Finishing) {
+    fn finish(&self, finishing: Finishing<AtomicCount>) {
         let pause = self.seat.pause(Cause::Collection);
         let stopped = loop {
             if let Some(stopped) = self.seat.stop() {
@@ -212,168 +216,54 @@ impl IncrementalLocal {
             }
         };
         let generation = finishing.generation;
-        let (examined, freed) = finishing.end(&self.seat);
+        let (examined, freed) = finishing.end(By { seat: &self.seat, holder: &Anyone });
         self.report(generation, 0, 0, freed);
         self.collector.schedule().finishing = false;
         drop(stopped);
         pause.end(examined);
         self.seat.finish(Collected { examined: 0, freed: freed.objects });
     }
-
-    fn counted(&self, root: RootEntry) -> Counted {
-        // SAFETY: handles are this mutator's and not released, by every caller's caller.
-        unsafe { self.roots.object(root) }
-    }
 }
 
-// SAFETY: a handle, a slot and a shared entry each count as a reference, and a handle is an entry of its mutator's table
-// too; an object with references is freed only if all of them are slots of garbage. `slot::load` counts before anyone
-// can take the reference out of the slot; slots release and acquire.
-unsafe impl Local<AtomicCount> for IncrementalLocal {
-    type Handle = RootEntry;
+impl Counting for IncrementalLocal {
+    type Count = AtomicCount;
+    type Naming = Arc<RootTable<AtomicCount>>;
 
-    fn seat(&self) -> &Seat<AtomicCount> {
+    fn naming(&self) -> &Arc<RootTable<AtomicCount>> {
+        &self.roots
+    }
+
+    fn place(&self) -> &Seat<AtomicCount> {
         &self.seat
     }
 
+    fn holder(&self) -> &Anyone {
+        &Anyone
+    }
+
     #[inline(always)]
-    fn poll(&self, kind: &Kind) -> bool {
+    fn wants_attention(&self, kind: &Kind) -> bool {
         let count = self.count.get() + i64::from(!kind.descriptor().is_acyclic());
         self.count.set(count);
         count > self.limit.get() || self.seat.attention()
     }
 
-    fn attend(&self) {
+    fn attend_to(&self) {
         self.seat.answer();
         if self.count.get() > self.limit.get() {
             self.count_out_of_limits();
         }
         if self.seat.is_stressed() {
-            self.collect(self.seat.random_below(3));
+            self.collect_up_to(self.seat.random_below(3));
         }
     }
 
     #[inline(always)]
-    fn allocate(&self, kind: &Kind) -> Result<RootEntry, OutOfMemory> {
-        let object = self.seat.allocate(kind)?;
+    fn allocated(&self, object: Counted, kind: &Kind) {
         if !kind.descriptor().is_acyclic() {
             // INVARIANT 3: its block is touched, being current, or a recent large object.
             object.set_young();
         }
-        Ok(self.roots.enter(object))
-    }
-
-    #[inline(always)]
-    unsafe fn object(&self, root: RootEntry) -> Counted {
-        self.counted(root)
-    }
-
-    #[inline(always)]
-    unsafe fn retain(&self, root: RootEntry) -> RootEntry {
-        let object = self.counted(root);
-        object.header().increment();
-        self.roots.enter(object)
-    }
-
-    #[inline(always)]
-    unsafe fn release(&self, root: RootEntry) {
-        // SAFETY: by our caller.
-        let object = unsafe { self.surrender(root) };
-        // SAFETY: the root's reference, by our caller.
-        unsafe { Release::release(self, object) };
-    }
-
-    #[inline(always)]
-    unsafe fn load(&self, owner: Counted, slot: usize) -> Option<RootEntry> {
-        // SAFETY: by our caller.
-        let object = unsafe { slot::load(owner, slot) }?;
-        Some(self.roots.enter(object))
-    }
-
-    #[inline(always)]
-    unsafe fn store(&self, owner: Counted, slot: usize, value: Option<RootEntry>) {
-        let value = value.map(|root| self.counted(root));
-        // SAFETY: by our caller.
-        unsafe { self.store_counted(owner, slot, value) };
-    }
-
-    #[inline(always)]
-    unsafe fn swap(
-        &self,
-        owner: Counted,
-        slot: usize,
-        value: Option<RootEntry>,
-    ) -> Option<RootEntry> {
-        let value = value.map(|root| self.counted(root));
-        // SAFETY: by our caller.
-        let object = unsafe { slot::exchange(owner, slot, value) }?;
-        Some(self.roots.enter(object))
-    }
-
-    unsafe fn compare_exchange(
-        &self,
-        owner: Counted,
-        slot: usize,
-        current: Option<RootEntry>,
-        new: Option<RootEntry>,
-    ) -> bool {
-        let [current, new] = [current, new].map(|root| root.map(|root| self.counted(root)));
-        // SAFETY: by our caller.
-        unsafe { self.compare_exchange_counted(owner, slot, current, new) }
-    }
-
-    #[inline(always)]
-    unsafe fn surrender(&self, root: RootEntry) -> Counted {
-        let object = self.counted(root);
-        // SAFETY: by our caller. Its reference is counted still.
-        unsafe { self.roots.remove(root) };
-        object
-    }
-
-    unsafe fn reclaim(&self, object: Counted) -> RootEntry {
-        self.roots.enter(object)
-    }
-
-    fn collect(&self, generation: usize) -> Collected {
-        let collected = self.collect_if(Patience::Insistent, |_| Some(generation));
-        self.set_limits();
-        collected
-    }
-
-    fn next_finalizer(&self) -> Option<RootEntry> {
-        loop {
-            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
-                return Some(self.roots.enter(object));
-            }
-            if self.seat.dying.borrow().len() <= self.seat.floor() {
-                return None;
-            }
-        }
-    }
-
-    fn generations(&self) -> Vec<Progress> {
-        let schedule = self.collector.schedule();
-        // Relaxed: a late look costs nothing: a statistic.
-        let flushed = self.collector.flushed.load(Relaxed);
-        let young = (flushed + self.count.get()).max(0).unsigned_abs();
-        let [threshold, rate] = schedule.thresholds.map(u64::from);
-        vec![
-            Progress { count: young, threshold },
-            Progress { count: schedule.young_collections, threshold: rate },
-            // CPython's third count and threshold are always 0.
-            Progress { count: 0, threshold: 0 },
-        ]
-    }
-
-    fn leave(&self) {
-        self.flush();
-        self.collector.tables().retain(|table| !Arc::ptr_eq(table, &self.roots));
-    }
-}
-
-impl Release for IncrementalLocal {
-    fn seat(&self) -> &Seat<AtomicCount> {
-        &self.seat
     }
 
     #[inline(always)]
@@ -393,5 +283,41 @@ impl Release for IncrementalLocal {
         }
         // SAFETY: by our caller.
         unsafe { self.seat.free(object) };
+    }
+
+    fn collect_up_to(&self, generation: usize) -> Collected {
+        let collected = self.collect_if(Patience::Insistent, |_| Some(generation));
+        self.set_limits();
+        collected
+    }
+
+    fn next_to_finalize(&self) -> Option<Counted> {
+        loop {
+            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
+                return Some(object);
+            }
+            if self.seat.dying.borrow().len() <= self.seat.floor() {
+                return None;
+            }
+        }
+    }
+
+    fn progress(&self) -> Vec<Progress> {
+        let schedule = self.collector.schedule();
+        // Relaxed: a late look costs nothing: a statistic.
+        let flushed = self.collector.flushed.load(Relaxed);
+        let young = (flushed + self.count.get()).max(0).unsigned_abs();
+        let [threshold, rate] = schedule.thresholds.map(u64::from);
+        vec![
+            Progress { count: young, threshold },
+            Progress { count: schedule.young_collections, threshold: rate },
+            // CPython's third count and threshold are always 0.
+            Progress { count: 0, threshold: 0 },
+        ]
+    }
+
+    fn left(&self) {
+        self.flush();
+        self.collector.tables().retain(|table| !Arc::ptr_eq(table, &self.roots));
     }
 }

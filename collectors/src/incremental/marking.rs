@@ -20,7 +20,7 @@
 
 use super::spaces::Spaces;
 use crate::{
-    counts::atomic::AtomicCount,
+    counts::{Count, atomic::AtomicCount},
     cycles::detect::{CANDIDATE, each_child, get, set},
     heap::Object,
 };

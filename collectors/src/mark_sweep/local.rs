@@ -170,11 +170,12 @@ unsafe impl Local<()> for MarkSweepLocal {
         Some(self.part.roots.enter(object?))
     }
 
-    fn leave(&self) {
+    fn leave(&self) -> bool {
         let mut mutators = self.collector.mutators();
         let is_needed = !self.part.finalizable.is_empty();
         mutators.retain(|part| is_needed || !Arc::ptr_eq(part, &self.part));
         self.allowance.tell(&self.collector.growth);
+        true
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     Class, Collector, Heap, Layout, Mutator, Options, Reclaims, Root,
+    counts::biased::BiasedCount,
     generational::Generational,
     leak::Leak,
     mark_sweep::MarkSweep,
@@ -12,6 +13,9 @@ use crate::{
     },
     triggers::Fixed,
 };
+
+/// Counting by owners, with a detection of cycles behind it.
+type Biased = Generational<Fixed, BiasedCount>;
 
 const PUBLISHING: &str = "publishing stores";
 const SHARED: &str = "share and adopt";
@@ -159,6 +163,16 @@ fn generational_frees_the_cycles_of_two_mutators() {
 }
 
 #[test]
+fn biased_keeps_a_cycle_while_either_of_two_mutators_has_it() {
+    a_shared_cycle::<Biased>();
+}
+
+#[test]
+fn biased_frees_the_cycles_of_two_mutators() {
+    two_cycles::<Biased>();
+}
+
+#[test]
 fn mark_sweep_keeps_a_cycle_while_either_of_two_mutators_has_it() {
     a_shared_cycle::<MarkSweep>();
 }
@@ -265,6 +279,59 @@ fn under_mark_sweep_a_swap_sees_what_is_swapped_in() {
 #[test]
 fn under_mark_sweep_an_exchange_sees_and_publishes() {
     an_exchange_sees_and_publishes::<MarkSweep>();
+}
+
+#[test]
+fn under_biased_a_load_sees_what_is_stored() {
+    a_load_sees_what_is_stored::<Biased>();
+}
+
+#[test]
+fn an_owner_keeps_what_another_takes_out_and_drops() {
+    explore_two::<Biased>(
+        |mutator, class, owner| owner.set(FRIEND, Some(&object(mutator, class, 7))),
+        |_, _, owner| assert!(owner.get(FRIEND).is_none_or(|found| found.word(0) == 7)),
+        |mutator, _, owner| {
+            drop(owner.swap(FRIEND, None));
+            mutator.safepoint();
+        },
+    );
+}
+
+#[test]
+fn an_owner_sees_what_another_has_written_to_its_object() {
+    explore_two::<Biased>(
+        |mutator, class, owner| owner.set(FRIEND, Some(&object(mutator, class, 7))),
+        |_, _, owner| {
+            let was_out = owner.get(FRIEND).is_none();
+            if let Some(found) = owner.get(FRIEND) {
+                assert!(!was_out || found.word(0) == 8, "a word was not seen");
+            }
+        },
+        |_, _, owner| {
+            let taken = owner.swap(FRIEND, None).expect("nobody else changes the slot");
+            taken.set_word(0, 8);
+            owner.set(FRIEND, Some(&taken));
+        },
+    );
+}
+
+#[test]
+fn what_is_merged_is_kept_by_a_lock() {
+    explore_two::<Biased>(
+        |mutator, class, owner| {
+            let shared = object(mutator, class, 7).share();
+            {
+                let other = mutator.heap().attach();
+                other.adopt(&owner.share()).set(FRIEND, Some(&other.adopt(&shared)));
+            }
+            drop(shared);
+            // The last reference that this mutator has counted is released here, and the count merged.
+            mutator.safepoint();
+        },
+        |_, _, owner| drop(owner.get(FRIEND)),
+        |_, _, owner| drop(owner.swap(FRIEND, None)),
+    );
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl<C: Collector> Mutator<C> {
     /// call it.
     #[inline]
     pub fn safepoint(&self) {
-        if self.local.seat().attention() {
+        if self.local.attention() {
             self.attend();
         }
     }
@@ -308,7 +308,9 @@ impl<C: Collector> Drop for Mutator<C> {
         if !self.is_dead() {
             self.release_abandoned();
             self.run_finalizers();
-            self.local.leave();
+            while !self.local.leave() {
+                self.run_finalizers();
+            }
         }
         let seat = self.local.seat();
         seat.report_unclocked();

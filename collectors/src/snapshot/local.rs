@@ -177,11 +177,12 @@ unsafe impl Local<()> for SnapshotLocal {
         Some(self.part.roots.enter(object?))
     }
 
-    fn leave(&self) {
+    fn leave(&self) -> bool {
         self.allowance.tell(&self.collector.growth);
         let is_needed = !self.part.finalizable.is_empty() || !self.part.shaded().is_empty();
         let mut state = self.collector.state();
         state.parts.retain(|(_, part)| is_needed || !Arc::ptr_eq(part, &self.part));
+        true
     }
 }
 

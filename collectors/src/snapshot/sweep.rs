@@ -32,7 +32,7 @@ pub(super) fn sweep(seat: &Seat<()>, colour: u32) -> Amount {
                 // SAFETY: an entry that is not 0 is an object's, and only we free objects.
                 let object: Traced = unsafe { block.object_in(granule) };
                 freed += Amount { objects: 1, bytes: object.bytes() as u64 };
-                // Relaxed: published with the cell, by the list that it is put on.
+                // Relaxed: ours alone to write; published with the cell, by the list that it is put on.
                 entry.store(0, Relaxed);
                 // A large object takes its block with it.
                 let is_only_one = block.owner() == 0;

@@ -273,6 +273,33 @@ laws! {
         assert_eq!(take(&log), expected);
     }
 
+    fn a_collection_leaves_alone_what_is_being_destroyed<C>() {
+        let rescued: Arc<Mutex<Option<Shared<C>>>> = Arc::default();
+        let saved = Arc::clone(&rescued);
+        let heap = heap::<C>();
+        let parent = heap.class(Layout::new("Parent").slots(2));
+        let rescuing = heap.class(Layout::new("Rescued").slots(1).finalizer(move |object| {
+            *saved.lock().unwrap() = Some(object.share());
+        }));
+        let collecting = heap.class(Layout::new("Collecting").slots(1).finalizer(|object| {
+            object.mutator().collect();
+        }));
+        let mutator = heap.attach();
+        drop(mutator.alloc(&rescuing).unwrap());
+        settle(&mutator);
+        let Some(shared) = rescued.lock().unwrap().take() else { return };
+        // One that has been finalized already dies together with one whose finalizer collects, and has to wait for it.
+        let owner = mutator.alloc(&parent).unwrap();
+        owner.set(0, Some(&mutator.alloc(&collecting).unwrap()));
+        owner.set(1, Some(&mutator.adopt(&shared)));
+        drop(shared);
+        mutator.safepoint();
+        drop(owner);
+        settle(&mutator);
+        mutator.check();
+        expect_held_garbage(&heap, 3, 0);
+    }
+
     fn a_chain_of_a_million_finalizers_does_not_overflow_the_stack<C>() {
         on_a_small_stack(|| {
             let heap = heap::<C>();
