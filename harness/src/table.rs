@@ -122,6 +122,8 @@ pub fn cause(cause: Cause) -> &'static str {
         Cause::Collection => "collection",
         Cause::Cascade => "cascade",
         Cause::SlowAllocation => "slow-allocation",
+        Cause::Handshake => "handshake",
+        Cause::Stall => "stall",
     }
 }
 

@@ -243,6 +243,10 @@ impl<'b> Canvas<'b> {
                 self.line(&[(x - radius, y - radius), (x + radius, y + radius)], 2.0, colour)?;
                 self.line(&[(x - radius, y + radius), (x + radius, y - radius)], 2.0, colour)
             }
+            Mark::Plus => {
+                self.line(&[(x - radius, y), (x + radius, y)], 2.0, colour)?;
+                self.line(&[(x, y - radius), (x, y + radius)], 2.0, colour)
+            }
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) enum Mark {
     Triangle,
     Diamond,
     Cross,
+    Plus,
 }
 
 pub(super) const MARKS: [Mark; 5] =

@@ -129,7 +129,7 @@ fn draw_key(canvas: &Canvas<'_>, y: f64) -> Result<(), ChartError> {
     let (strong, muted) = (Ink::Strong.colour(), Ink::Muted.colour());
     canvas.text("Pause, log scale", (LEFT, y), 13.0, Side::Left, Weight::Bold, strong)?;
     let mut x = 150.0;
-    for cause in [Cause::Collection, Cause::Cascade, Cause::Stop, Cause::SlowAllocation] {
+    for cause in CAUSES {
         canvas.mark((x, y), 3.5, muted, shape(cause))?;
         let name = crate::table::cause(cause);
         canvas.text(name, (x + 8.0, y), NOTE, Side::Left, Weight::Normal, muted)?;
@@ -138,12 +138,24 @@ fn draw_key(canvas: &Canvas<'_>, y: f64) -> Result<(), ChartError> {
     canvas.text("lower is better", (PLOT.1, y), NOTE, Side::Right, Weight::Normal, muted)
 }
 
+/// What pauses are for, in the order of the key.
+const CAUSES: [Cause; 6] = [
+    Cause::Collection,
+    Cause::Cascade,
+    Cause::Stop,
+    Cause::SlowAllocation,
+    Cause::Handshake,
+    Cause::Stall,
+];
+
 fn shape(cause: Cause) -> Mark {
     match cause {
         Cause::Collection => Mark::Circle,
         Cause::Cascade => Mark::Triangle,
         Cause::Stop => Mark::Square,
         Cause::SlowAllocation => Mark::Diamond,
+        Cause::Handshake => Mark::Plus,
+        Cause::Stall => Mark::Cross,
     }
 }
 
