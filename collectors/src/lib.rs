@@ -42,6 +42,7 @@ pub mod refcount;
 mod roots;
 pub mod snapshot;
 mod threads;
+pub mod trial_deletion;
 pub mod triggers;
 
 pub use crate::{

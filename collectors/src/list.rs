@@ -32,6 +32,7 @@ collectors![
     crate::generational::Generational<crate::triggers::Fixed, crate::counts::biased::BiasedCount>,
     crate::generational::Generational<crate::triggers::Fixed>,
     crate::generational::Generational<crate::triggers::Tuned>,
+    crate::trial_deletion::TrialDeletion,
     crate::incremental::Incremental,
     crate::mark_sweep::MarkSweep,
     crate::snapshot::Snapshot,

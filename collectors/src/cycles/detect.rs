@@ -291,7 +291,7 @@ pub(crate) fn subtract_block<K: Count>(block: Block, route: &mut impl Route<K>) 
 /// By how many references a candidate is held. One that waits to be destroyed may have none left, and is held by whoever
 /// destroys it.
 #[inline(always)]
-pub(super) fn held<K: Count>(object: Object<K>) -> u32 {
+pub(crate) fn held<K: Count>(object: Object<K>) -> u32 {
     object.header().references().max(1)
 }
 
