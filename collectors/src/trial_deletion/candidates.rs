@@ -38,8 +38,8 @@ const LARGEST_PORTION: i64 = 512;
 /// What part of the threshold a mutator may keep to itself.
 const PORTIONS: i64 = 16;
 
-/// What part of the threshold a collection must free, or else the threshold grows: PHP's 100 of 10,000.
-const WORTHWHILE: i64 = 100;
+/// What part of the first threshold a collection must find, or else the threshold grows: PHP's 100 of 10,000.
+const WORTHWHILE: u64 = 100;
 
 /// The candidates of all mutators, and how many are too many.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl Candidates {
         }
         // Relaxed: ordered by the safepoint handshake.
         let threshold = self.threshold.load(Relaxed);
-        let is_worthwhile = i64::try_from(garbage).unwrap_or(i64::MAX) >= self.step / WORTHWHILE;
+        let is_worthwhile = garbage.saturating_mul(WORTHWHILE) >= self.step.unsigned_abs();
         let next = if is_worthwhile { threshold - self.step } else { threshold + self.step };
         let next = next.clamp(self.step, super::LARGEST_THRESHOLD.into());
         // Relaxed: ordered by the safepoint handshake.

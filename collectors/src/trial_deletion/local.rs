@@ -186,8 +186,12 @@ impl Counting for TrialDeletionLocal {
     fn attend_to(&self) {
         self.seat.answer();
         if self.buffer.is_due() {
-            self.collect_for(Reason::Due);
+            // Another mutator may have collected since we were told.
             self.buffer.tell_all();
+            if self.buffer.is_due() {
+                self.collect_for(Reason::Due);
+                self.buffer.tell_all();
+            }
         }
         if self.seat.is_stressed() {
             self.collect_up_to(0);
