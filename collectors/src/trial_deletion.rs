@@ -42,9 +42,9 @@
 //!
 //! A phased collection walks three times over what its candidates reach, alive or not: its pause follows the live graph
 //! behind them and not the garbage. Per root it is that for each candidate; where the cycles of a chain are buffered from
-//! its end, that is quadratic. Garbage that floats is what at most `threshold` candidates reach, and a sixteenth of that
-//! more for each mutator. A buffer takes 8 bytes for each candidate, and has at most twice the places that were needed at
-//! a time.
+//! its end, that is quadratic. Garbage that floats is what as many candidates reach as the threshold says (under the adaptive policy
+//! it may grow to a thousand million), and a sixteenth of it more for each mutator. A place takes 8 bytes, and there are
+//! about twice as many as were needed at a time; they are not given back.
 //!
 //! # Synchronization
 //!
@@ -60,13 +60,13 @@
 //!
 //! In the paper colours and the buffered flag are in headers, and the trial subtracts from the counts themselves. Here
 //! both are in a table beside the objects: nothing has to be added back, purple is a place in a buffer, and the count is
-//! that of `refcount`, with its shortcuts. An increment does not take purple away: as in the paper's optimised version an
-//! object stays buffered until it is tried or dies.
+//! that of `refcount`, with its shortcuts. In the paper an increment makes an object black, and the next collection
+//! drops it from the buffer; here increments do not look at the table, and the object is tried.
 //!
 //! In the paper an object that dies while it is buffered stays in memory until the buffer is worked through. Here its
 //! place is known, and so the object is freed at once, whoever drops the last reference, and in whosever buffer it is.
-//! When a buffer is full is PHP's rule (`Zend/zend_gc.c`), and with several mutators all buffers count together. The
-//! paper's collector calls no finalizers.
+//! Per root, garbage is freed when all roots have been tried, and not after each. When a buffer is full is PHP's rule
+//! (`Zend/zend_gc.c`), and with several mutators all buffers count together. Finalizers are ours.
 
 use serde::{Deserialize, Serialize};
 
