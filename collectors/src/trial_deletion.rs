@@ -40,11 +40,11 @@
 //!
 //! # Bounds
 //!
-//! A phased collection walks three times over what its candidates reach, alive or not: its pause follows the live graph
-//! behind them and not the garbage. Per root it is that for each candidate; where the cycles of a chain are buffered from
-//! its end, that is quadratic. Garbage that floats is what as many candidates reach as the threshold says (under the adaptive policy
-//! it may grow to a thousand million), and a sixteenth of it more for each mutator. A place takes 8 bytes, and there are
-//! about twice as many as were needed at a time; they are not given back.
+//! A phased collection walks three times over what its candidates reach, alive or not: its pause follows the live
+//! graph behind them and not the garbage. Per root it is that for each candidate; where the cycles of a chain are
+//! buffered from its end, that is quadratic. Garbage that floats is what as many candidates reach as the threshold
+//! says (the adaptive policy may raise it to a thousand million), and at most 512 more for each mutator. A place takes
+//! 8 bytes, and there are about twice as many as were needed at a time; they are not given back.
 //!
 //! # Synchronization
 //!
@@ -54,6 +54,7 @@
 //! | a place         | its segment's mutator fills it; who frees its object, or a stopped world, empties it | the same | the count, or the safepoint handshake |
 //! | `segments`      | mutators that need more or leave              | the same        | its lock                               |
 //! | `buffered`      | all mutators                                  | the same        | Relaxed: a late look costs a late collection |
+//! | `threshold`     | a stopped world                               | all mutators    | the same                               |
 //! | `finishing`     | a mutator that collects                       | the same        | its lock                               |
 //!
 //! # Departures
