@@ -34,24 +34,33 @@ impl Progress {
 
     /// A round begins.
     pub(crate) fn begin(&self, seed: u64) {
+        // Relaxed: a statistic.
         self.seed.store(seed, Relaxed);
+        // Relaxed: a statistic.
         self.begun.iter().for_each(|begun| begun.store(0, Relaxed));
     }
 
     pub(crate) fn set(&self, thread: usize, operation: u64) {
+        // Relaxed: ours alone to write, and a statistic for others.
         self.begun[thread].store(operation, Relaxed);
     }
 
     /// Where thread `thread` is.
     pub fn place(&self, thread: usize) -> Place {
+        // Relaxed: a statistic.
         let operation = self.begun[thread].load(Relaxed);
-        Place { seed: self.seed.load(Relaxed), thread, operation }
+        // Relaxed: a statistic.
+        let seed = self.seed.load(Relaxed);
+        Place { seed, thread, operation }
     }
 
     /// A number that changes as long as anything goes on.
     pub fn sum(&self) -> u64 {
+        // Relaxed: a statistic.
         let begun = self.begun.iter().map(|begun| begun.load(Relaxed));
-        begun.fold(self.seed.load(Relaxed), |sum, begun| sum.wrapping_mul(31).wrapping_add(begun))
+        // Relaxed: a statistic.
+        let seed = self.seed.load(Relaxed);
+        begun.fold(seed, |sum, begun| sum.wrapping_mul(31).wrapping_add(begun))
     }
 }
 

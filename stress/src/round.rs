@@ -303,6 +303,7 @@ struct Witness {
 impl Observer for Witness {
     fn event(&self, _: usize, event: Event) {
         match event {
+            // Relaxed: a statistic.
             Event::Collection { .. } => _ = self.collections.fetch_add(1, Relaxed),
             Event::FinalizerPanicked { class, message } => {
                 let mut panic = self.panic.lock().unwrap_or_else(PoisonError::into_inner);

@@ -55,10 +55,12 @@ impl<C: Collector> Storm<C> {
     }
 
     pub(crate) fn has_failed(&self) -> bool {
+        // Relaxed: a hint.
         self.has_failed.load(Relaxed)
     }
 
     pub(crate) fn fail(&self) {
+        // Relaxed: a hint.
         self.has_failed.store(true, Relaxed);
     }
 
