@@ -243,6 +243,7 @@ impl<H: Header> Object<H> {
     ///
     /// The cell is free, ours alone, and large enough for `shape` (with its extent before it, if it has one).
     pub(crate) unsafe fn initialise(self, descriptor: Descriptor, shape: Shape) {
+        super::seal::require_sealed(self.payload() as usize);
         self.open();
         if descriptor.has_extent() {
             let extent = u64::from(shape.slots) | u64::from(shape.words) << 32;

@@ -2,8 +2,8 @@
 //!
 //! AddressSanitizer knows what the system's allocator has freed, and our cells are not that allocator's. Under `--cfg asan`
 //! (`.ci/asan`) the payload of a free cell is sealed: whoever reads or writes it ends the program, with the place. The head
-//! stays open, because the heap's walks ask every cell whether it is an object; so does what has been freed but is counted
-//! by a header only. Without the flag there is nothing of all this.
+//! stays open, because the heap's walks ask every cell whether it is an object: a count that is changed too late is not
+//! seen. Without the flag there is nothing of all this.
 
 #[cfg(asan)]
 use std::ffi::c_void;
@@ -12,6 +12,7 @@ use std::ffi::c_void;
 unsafe extern "C" {
     fn __asan_poison_memory_region(start: *const c_void, bytes: usize);
     fn __asan_unpoison_memory_region(start: *const c_void, bytes: usize);
+    fn __asan_address_is_poisoned(address: *const c_void) -> std::ffi::c_int;
 }
 
 /// From now on nobody may touch the `bytes` at `start`.
@@ -27,6 +28,19 @@ pub(crate) fn open(start: usize, bytes: usize) {
     // SAFETY: as above.
     unsafe { __asan_unpoison_memory_region(start as *const c_void, bytes) };
 }
+
+/// Tests that `address` is sealed: so every run under the sanitizer shows that the seals hold.
+#[cfg(asan)]
+pub(crate) fn require_sealed(address: usize) {
+    // SAFETY: this looks the address up in the sanitizer's own memory.
+    let sealed = unsafe { __asan_address_is_poisoned(address as *const c_void) };
+    assert_ne!(sealed, 0, "the free cell at {address:#x} was not sealed");
+}
+
+/// Tests nothing without the sanitizer.
+#[cfg(not(asan))]
+#[inline(always)]
+pub(crate) fn require_sealed(_address: usize) {}
 
 /// From now on nobody may touch the bytes: nobody sees to it without the sanitizer.
 #[cfg(not(asan))]
