@@ -407,6 +407,6 @@ pub(crate) mod tests {
         let line = text.lines().find(|line| line.contains("made relaxed")).unwrap();
         assert!(line.ends_with("caught  of two one drops last"), "{line}");
         let line = text.lines().find(|line| line.starts_with("refcount")).unwrap();
-        assert!(line.ends_with("0/0       count"), "{line}");
+        assert!(line.ends_with("0/0  count"), "{line}");
     }
 }
