@@ -7,6 +7,7 @@ pub(crate) mod layout;
 pub(crate) mod memory;
 pub(crate) mod object;
 pub(crate) mod quarantine;
+pub(crate) mod seal;
 pub(crate) mod seat;
 pub(crate) mod share;
 pub(crate) mod shared;

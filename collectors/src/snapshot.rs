@@ -38,7 +38,7 @@
 //! | variable          | written by                      | read by             | protocol                               |
 //! |-------------------|---------------------------------|---------------------|----------------------------------------|
 //! | slots             | mutators                        | mutators, markers   | stores release, loads acquire          |
-//! | colour of a new object | its mutator                | the sweep           | stored by Release, loaded by Acquire   |
+//! | colour of a new object | its mutator                | the sweep           | handshake: what has the old colour is older |
 //! | colours           | markers                         | barriers            | Relaxed: a late look shades once more  |
 //! | `barrier`, `colour` of a part | acts of handshakes  | its mutator         | handshake                              |
 //! | roots of a part   | its mutator                     | acts of handshakes  | handshake                              |

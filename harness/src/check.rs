@@ -19,15 +19,19 @@ pub mod program;
 
 pub mod orderings;
 pub mod source;
+pub mod standing;
 
 pub mod findings;
+pub mod matrix;
 pub mod survey;
 
 use findings::Findings;
+use matrix::Matrix;
 use model::Explorer;
 use orderings::Justifications;
 use program::Workspace;
 use source::Sources;
+use standing::Standing;
 use survey::Thoroughness;
 
 /// Explore every interleaving of every protocol, then weaken each memory ordering and see a model fail
@@ -45,7 +49,7 @@ pub struct Check {
     /// Explore only, and weaken nothing
     #[arg(long)]
     no_faults: bool,
-    /// Write everything that was found to this file
+    /// Write everything that was found to this file; as `check.json` in a folder of results it is shown on the report's page
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// The sources to check; those that this program was built from if not given
@@ -122,25 +126,28 @@ impl Check {
         if is_whole {
             idle = survey::idle_entries(&list, &faults);
         } else {
-            faults.retain(|mutant| survey::concerns(&mutant.fault, &models));
+            faults.retain(|mutant| survey::concerns(mutant, &models, &sources));
         }
         let findings = Findings {
             bound: self.bound,
+            is_whole,
             models,
             faults,
             idle,
+            standing: Standing::of(&sources, collectors::NAMES),
             seconds: begun.elapsed().as_secs_f64(),
         };
-        std::io::stdout().write_all(findings.text().as_bytes())?;
+        let matrix = findings.matrix(&sources);
+        std::io::stdout().write_all(matrix.text().as_bytes())?;
         if let Some(path) = &self.json {
-            write(path, &findings)?;
+            write(path, &matrix)?;
         }
-        Ok(if findings.failures().is_empty() { Exit::Success } else { Exit::Failed })
+        Ok(if matrix.passed { Exit::Success } else { Exit::Failed })
     }
 }
 
-fn write(path: &Path, findings: &Findings) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(&findings.json())? + "\n";
+fn write(path: &Path, matrix: &Matrix) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(matrix)? + "\n";
     fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
 }
 

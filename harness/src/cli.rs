@@ -6,7 +6,7 @@ use crate::{
     folder::FolderError,
     list, measure, process, report,
     run::{self, ResumeError, UsageError},
-    tour,
+    stress, tour,
 };
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -33,6 +33,7 @@ enum Verb {
     Run(run::Run),
     Report(report::Report),
     Check(check::Check),
+    Stress(stress::Stress),
     Tour(tour::Tour),
     #[command(name = process::VERB, hide = true)]
     RunOneJob,
@@ -63,6 +64,7 @@ impl Cli {
             Verb::Run(run) => run.run(),
             Verb::Report(report) => report.run(),
             Verb::Check(check) => check.run(),
+            Verb::Stress(stress) => stress.run(),
             Verb::Tour(tour) => tour.run(),
             Verb::RunOneJob => run_one_job(),
         }

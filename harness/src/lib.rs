@@ -8,6 +8,7 @@ pub mod cli;
 pub mod list;
 pub mod report;
 pub mod run;
+pub mod stress;
 pub mod tour;
 
 pub mod experiment;

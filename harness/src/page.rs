@@ -2,12 +2,14 @@
 //!
 //! The verdict comes first, then everything at a glance, then the charts, the figures, and how it was measured.
 
+mod checks;
 mod figures;
 mod method;
 mod style;
 
 use crate::{
     charts::{Chart, Section, escape},
+    check::matrix::Matrix,
     results::{
         Results, cautions,
         verdict::{self, Verdict},
@@ -17,8 +19,8 @@ use crate::{
 /// With more workloads than this only the first one's charts are unfolded.
 const UNFOLDED: usize = 6;
 
-/// The page as HTML.
-pub fn render(results: &Results<'_>, charts: &[Chart]) -> String {
+/// The page as HTML, with what the model checker found if that is at hand.
+pub fn render(results: &Results<'_>, charts: &[Chart], check: Option<&Matrix>) -> String {
     let first = &results.records[0];
     let name = escape(&first.experiment.name);
     let mut page = format!(
@@ -48,6 +50,11 @@ pub fn render(results: &Results<'_>, charts: &[Chart]) -> String {
     push_section(&mut page, charts, Section::Scaling, "growth", "What grows with what");
     push_workloads(&mut page, results, charts);
     figures::push(&mut page, results);
+    let mut collectors: Vec<&str> =
+        results.records.iter().map(|record| record.collector.as_str()).collect();
+    collectors.sort_unstable();
+    collectors.dedup();
+    checks::push(&mut page, check, &collectors);
     method::push(&mut page, results);
     method::push_failures(&mut page, results);
     page.push_str("</main>\n</body>\n</html>\n");

@@ -2,6 +2,7 @@
 
 use crate::{
     charts::{self, Chart, ChartError},
+    check::matrix::{self, Matrix, MatrixError},
     cli::Exit,
     folder, page,
     results::{Results, samples::Samples},
@@ -23,6 +24,9 @@ use std::{
 pub struct Report {
     /// The folder that holds `runs.jsonl`
     dir: PathBuf,
+    /// What `cyclotron check --json` has written, to be shown on the page; `DIR/check.json` if there is one
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
 }
 
 impl Report {
@@ -37,10 +41,24 @@ impl Report {
             writeln!(std::io::stderr(), "warning: {line}")?;
         }
         let results = Results::of(&records).context("there are no records")?;
-        let page = write(&results, &self.dir)?;
+        let check = match &self.check {
+            Some(path) => Some(Matrix::read(path)?),
+            None => kept_check(&self.dir)?,
+        };
+        let page = write(&results, &self.dir, check.as_ref())?;
         writeln!(std::io::stdout(), "report: {}", page.display())?;
         Ok(Exit::Success)
     }
+}
+
+/// The check that is kept in a folder of results, if one is.
+///
+/// # Errors
+///
+/// If there is one that cannot be read.
+pub fn kept_check(folder: &Path) -> Result<Option<Matrix>, MatrixError> {
+    let path = folder.join(matrix::FILE);
+    path.is_file().then(|| Matrix::read(&path)).transpose()
 }
 
 /// Writes charts, page and summaries into a folder; returns the page's path.
@@ -48,7 +66,11 @@ impl Report {
 /// # Errors
 ///
 /// If a chart cannot be drawn or a file not written.
-pub fn write(results: &Results<'_>, folder: &Path) -> anyhow::Result<PathBuf> {
+pub fn write(
+    results: &Results<'_>,
+    folder: &Path,
+    check: Option<&Matrix>,
+) -> anyhow::Result<PathBuf> {
     let drawn = charts::draw(results, &Samples::of(folder))?;
     let pictures = pictures(&drawn)?;
     let charts = folder.join("charts");
@@ -60,7 +82,7 @@ pub fn write(results: &Results<'_>, folder: &Path) -> anyhow::Result<PathBuf> {
     folder::write_whole(&folder.join("summary.csv"), summary::csv(results))?;
     folder::write_whole(&folder.join("summary.md"), summary::markdown(results))?;
     let path = folder.join("report.html");
-    folder::write_whole(&path, page::render(results, &drawn))?;
+    folder::write_whole(&path, page::render(results, &drawn, check))?;
     Ok(path)
 }
 
@@ -111,14 +133,14 @@ mod tests {
     fn a_report_leaves_no_chart_of_an_earlier_one_and_touches_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let records = synthetic::records();
-        write(&Results::of(&records).unwrap(), folder.path()).unwrap();
+        write(&Results::of(&records).unwrap(), folder.path(), None).unwrap();
         let charts = folder.path().join("charts");
         assert!(charts.join("rings-percentiles.png").exists());
         fs::write(charts.join("mine.svg"), "<svg></svg>").unwrap();
         fs::write(charts.join("mine.png"), "a picture").unwrap();
         let fewer: Vec<_> =
             records.iter().filter(|run| run.workload == "friends").cloned().collect();
-        write(&Results::of(&fewer).unwrap(), folder.path()).unwrap();
+        write(&Results::of(&fewer).unwrap(), folder.path(), None).unwrap();
         let mut left: Vec<String> = fs::read_dir(&charts)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -175,7 +175,7 @@ fn conclude(
     planned: usize,
 ) -> anyhow::Result<Exit> {
     if let Some(results) = Results::of(records) {
-        let page = report::write(&results, folder)?;
+        let page = report::write(&results, folder, report::kept_check(folder)?.as_ref())?;
         let mut stdout = std::io::stdout();
         writeln!(stdout, "{}", table::results(&results))?;
         for record in records.iter().filter(|record| record.status != Status::Ok) {

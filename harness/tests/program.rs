@@ -14,6 +14,8 @@ use std::{
 mod records;
 #[path = "program/resume.rs"]
 mod resume;
+#[path = "program/stress.rs"]
+mod stress;
 
 /// Two collectors on two workloads, twice, and each workload once under the audit.
 const SMALL: &str = r#"

@@ -5,11 +5,14 @@
 
 use std::ptr::NonNull;
 
-use super::layout::CHUNK_BYTES;
+use super::{layout::CHUNK_BYTES, seal};
 
 /// Maps `bytes` of zeroed memory at a multiple of a chunk's size, or `None` if the system has none.
 pub(crate) fn map(bytes: usize) -> Option<NonNull<u8>> {
-    system::map(bytes)
+    let start = system::map(bytes)?;
+    // What lay there before may have been sealed.
+    seal::open(start.as_ptr() as usize, bytes);
+    Some(start)
 }
 
 /// Unmaps what `map` gave.

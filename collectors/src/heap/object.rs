@@ -243,6 +243,8 @@ impl<H: Header> Object<H> {
     ///
     /// The cell is free, ours alone, and large enough for `shape` (with its extent before it, if it has one).
     pub(crate) unsafe fn initialise(self, descriptor: Descriptor, shape: Shape) {
+        super::seal::require_sealed(self.payload() as usize);
+        self.open();
         if descriptor.has_extent() {
             let extent = u64::from(shape.slots) | u64::from(shape.words) << 32;
             // SAFETY: the extent lies in this cell, by our caller.
@@ -396,14 +398,55 @@ impl<H: Header> Object<H> {
             // SAFETY: a cell has room for one slot (`Space::size_class_of`), and this one is ours, by our caller.
             unsafe { self.payload().write(Slot::new(0)) };
         }
+        self.set_linked(next);
+    }
+
+    /// The address of the cell that this free cell links to, or 0.
+    #[inline(always)]
+    pub(crate) fn linked(self) -> usize {
+        self.open();
+        // Relaxed: ours alone to write, or ordered by the `Acquire` that took the list.
+        let next = self.link().load(Relaxed);
+        self.seal();
+        next
+    }
+
+    /// Makes this free cell link to `next`.
+    #[inline(always)]
+    pub(crate) fn set_linked(self, next: usize) {
+        self.open();
         // Relaxed: ours alone to write; a list is published by the `Release` of whoever hands it over.
         self.link().store(next, Relaxed);
+        self.seal();
     }
 
     /// Where a free cell keeps the address of the next one.
-    pub(crate) fn link(&self) -> &Slot {
+    fn link(&self) -> &Slot {
         // SAFETY: every cell has room for one slot, which is made with the cell or with its object.
         unsafe { &*self.payload() }
+    }
+
+    /// Lets the sanitizer see whoever touches the payload of this free cell.
+    #[inline(always)]
+    fn seal(self) {
+        if cfg!(asan) {
+            super::seal::seal(self.payload() as usize, self.payload_bytes());
+        }
+    }
+
+    /// Allows the payload to be touched.
+    #[inline(always)]
+    fn open(self) {
+        if cfg!(asan) {
+            super::seal::open(self.payload() as usize, self.payload_bytes());
+        }
+    }
+
+    /// Bytes from the payload to the end of the cell.
+    fn payload_bytes(self) -> usize {
+        let block = self.block();
+        let end = self.address() - block.object_offset.get() + block.cell_bytes.get();
+        end - self.payload() as usize
     }
 
     /// Tells the model that this object is being used; in a real run, nothing.

@@ -140,7 +140,7 @@ impl<H: Header> Share<H> {
         }
         // SAFETY: the free list links cells of this block.
         let cell = unsafe { Object::<H>::at(address) };
-        bin.free.set(link_of(cell));
+        bin.free.set(cell.linked());
         Some(address)
     }
 
@@ -428,10 +428,9 @@ impl<H: Header> Share<H> {
         while address != 0 && left > 0 {
             // SAFETY: the remote list links cells of our blocks.
             let cell = unsafe { Object::<H>::at(address) };
-            let next = link_of(cell);
+            let next = cell.linked();
             let block = cell.block();
-            // Relaxed: ours alone to write.
-            cell.link().store(block.free.get(), Relaxed);
+            cell.set_linked(block.free.get());
             self.reclaimed(space, block, address);
             address = next;
             left -= 1;
@@ -444,8 +443,7 @@ impl<H: Header> Share<H> {
         // Relaxed: only the compare-and-exchange below counts.
         let mut first = self.remote.load(Relaxed);
         loop {
-            // Relaxed: ours alone to write until the push publishes it.
-            cell.link().store(first, Relaxed);
+            cell.set_linked(first);
             // Release: publishes the link and the end of our use of the cell. Pairs with `drain_remote`.
             // Relaxed: a failure only tells us what to try next.
             match self.remote.compare_exchange_weak(first, cell.address(), Release, Relaxed) {
@@ -468,12 +466,6 @@ impl<H: Header> Share<H> {
         }
         taken
     }
-}
-
-#[inline(always)]
-fn link_of<H: Header>(cell: Object<H>) -> usize {
-    // Relaxed: ours alone to write, or ordered by the `Acquire` that took the list.
-    cell.link().load(Relaxed)
 }
 
 /// The freeing of objects of one block while the world is stopped, straight into the block, whoever owns that.
@@ -520,7 +512,7 @@ impl<H: Header> Freeing<H> {
                 quarantine.keep(address);
                 // SAFETY: the list links the cells that were freed here.
                 let cell = unsafe { Object::<H>::at(address) };
-                address = link_of(cell);
+                address = cell.linked();
             }
         } else if freed.objects > 0 {
             block.free.set(free);

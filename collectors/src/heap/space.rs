@@ -19,6 +19,7 @@ use super::{
     },
     memory,
     quarantine::Quarantine,
+    seal,
     size::cell_bytes,
 };
 use crate::threads::sync::{
@@ -126,6 +127,8 @@ impl Space {
             self.discharge(BLOCK_BYTES);
             return Err(self.exhausted(BLOCK_BYTES));
         };
+        // Its cells had other bounds.
+        seal::open(block.start(), BLOCK_BYTES);
         let bytes = cell_bytes(class);
         block.free.set(0);
         block.set_owner(owner, self.quarantine.is_some());

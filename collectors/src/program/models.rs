@@ -287,7 +287,7 @@ fn under_biased_a_load_sees_what_is_stored() {
 }
 
 #[test]
-fn an_owner_keeps_what_another_takes_out_and_drops() {
+fn under_biased_an_owner_keeps_what_another_takes_out_and_drops() {
     explore_two::<Biased>(
         |mutator, class, owner| owner.set(FRIEND, Some(&object(mutator, class, 7))),
         |_, _, owner| assert!(owner.get(FRIEND).is_none_or(|found| found.word(0) == 7)),
@@ -299,7 +299,7 @@ fn an_owner_keeps_what_another_takes_out_and_drops() {
 }
 
 #[test]
-fn an_owner_sees_what_another_has_written_to_its_object() {
+fn under_biased_an_owner_sees_what_another_has_written_to_its_object() {
     explore_two::<Biased>(
         |mutator, class, owner| owner.set(FRIEND, Some(&object(mutator, class, 7))),
         |_, _, owner| {
@@ -317,7 +317,7 @@ fn an_owner_sees_what_another_has_written_to_its_object() {
 }
 
 #[test]
-fn what_is_merged_is_kept_by_a_lock() {
+fn under_biased_what_is_merged_is_kept_by_a_lock() {
     explore_two::<Biased>(
         |mutator, class, owner| {
             let shared = object(mutator, class, 7).share();

@@ -11,7 +11,7 @@ use crate::{
     Class, Collected, Collector, Event, Heap, OutOfMemory, Progress,
     collector::Local,
     heap::{Kind, Object, seat::Condition},
-    threads::{collector_thread::message_of, world::Attention},
+    threads::{message_of, world::Attention},
 };
 
 /// How deep finalizers interrupt each other; below, they wait for the outer one to end. (CPython's trashcan has the same

@@ -60,8 +60,8 @@ unsafe impl Local<()> for SnapshotLocal {
     #[inline(always)]
     fn allocate(&self, kind: &Kind) -> Result<RootEntry, OutOfMemory> {
         let object = self.seat.allocate(kind)?;
-        // Release: the object is whole. Pairs with the sweep's load.
-        object.scratch().store(self.part.colour.get(), Release);
+        // Relaxed: ordered by the handshake that changes the colour: the sweep touches only what was made before it.
+        object.scratch().store(self.part.colour.get(), Relaxed);
         if kind.descriptor().has_finalizer() {
             self.part.finalizable.push(object);
         }

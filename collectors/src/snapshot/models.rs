@@ -13,6 +13,7 @@ use crate::{
 };
 
 const PROTOCOL: &str = "marking beside mutators";
+const PUBLISHING: &str = "publishing stores";
 
 /// A heap whose cycles the model runs itself.
 struct Place {
@@ -33,7 +34,7 @@ impl Place {
     fn new() -> Self {
         let core = Arc::new(Core::new(Options::default(), SideTables::Scratch, false));
         let collector = Arc::new(Snapshot::new(SnapshotSettings::default()).unwrap());
-        let kind = Kind::new::<()>(1, Shape { slots: 1, words: 0 }, false, false);
+        let kind = Kind::new::<()>(1, Shape { slots: 1, words: 1 }, false, false);
         let (is_ready, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { core, collector, kind, is_ready, is_over }
     }
@@ -92,6 +93,38 @@ impl Mutator<'_> {
     fn load(&self, owner: RootEntry) -> Option<RootEntry> {
         // SAFETY: as above.
         unsafe { self.local.load(self.object(owner), 0) }
+    }
+
+    fn swap(&self, owner: RootEntry, value: Option<RootEntry>) -> Option<RootEntry> {
+        // SAFETY: as above.
+        unsafe { self.local.swap(self.object(owner), 0, value) }
+    }
+
+    /// Puts `value` into an empty slot; says whether it was empty.
+    fn fill(&self, owner: RootEntry, value: RootEntry) -> bool {
+        // SAFETY: as above.
+        unsafe { self.local.compare_exchange(self.object(owner), 0, None, Some(value)) }
+    }
+
+    /// A new object with `word` in it.
+    fn alloc_with(&self, word: u64) -> RootEntry {
+        let root = self.alloc();
+        self.set_word(root, word);
+        root
+    }
+
+    fn word(&self, root: RootEntry) -> u64 {
+        // SAFETY: objects have one word.
+        let word = unsafe { self.object(root).word(0) };
+        // Relaxed: words publish nothing, slots do: ordered by what the model is about.
+        word.load(Relaxed)
+    }
+
+    fn set_word(&self, root: RootEntry, value: u64) {
+        // SAFETY: as above.
+        let word = unsafe { self.object(root).word(0) };
+        // Relaxed: as above, ordered by what the model is about.
+        word.store(value, Relaxed);
     }
 
     fn release(&self, root: RootEntry) {
@@ -258,6 +291,85 @@ fn what_is_made_in_the_middle_of_a_cycle_is_kept() {
         mutator.leave_without(&[first]);
         newcomer.leave_without(&[second]);
     });
+}
+
+#[test]
+fn what_is_made_and_stored_while_it_is_marked_is_seen_whole() {
+    explore_cycle(|place| {
+        let mutator = place.attach();
+        let owner = mutator.alloc();
+        place.begin();
+        // Begin, roots, and what they put on the list of the shaded.
+        (0..3).for_each(|_| mutator.answer());
+        // The collector may be scanning the owner now.
+        let new = mutator.alloc();
+        mutator.store(owner, Some(new));
+        mutator.release(new);
+        place.finish(&[&mutator]);
+        let new = mutator.load(owner).expect("it was stored");
+        mutator.touch(new);
+        mutator.leave_without(&[owner, new]);
+    });
+}
+
+/// Explores what two mutators do with an owner whose slot has an object with the word 7, while no cycle runs.
+fn explore_two(first: fn(&Mutator<'_>, RootEntry), second: fn(&Mutator<'_>, RootEntry)) {
+    explore(PUBLISHING, move || {
+        let place = Place::new();
+        let maker = place.attach();
+        let owner = maker.alloc();
+        let child = maker.alloc_with(7);
+        maker.store(owner, Some(child));
+        let shared = maker.object(owner);
+        scope(|scope| {
+            let place = &place;
+            scope.spawn(move || {
+                let mutator = place.attach();
+                second(&mutator, mutator.adopt(shared));
+            });
+            first(&maker, owner);
+        });
+    });
+}
+
+#[test]
+fn under_snapshot_a_swap_sees_what_is_swapped_in() {
+    // Each sees the word of the other's object, or of the first one.
+    let swap: fn(&Mutator<'_>, RootEntry) = |mutator, owner| {
+        let before = mutator.swap(owner, Some(mutator.alloc_with(7)));
+        assert_eq!(mutator.word(before.expect("the slot is never null")), 7, "a word was not seen");
+    };
+    explore_two(swap, swap);
+}
+
+#[test]
+fn under_snapshot_a_load_sees_what_is_stored() {
+    explore_two(
+        |mutator, owner| mutator.store(owner, Some(mutator.alloc_with(7))),
+        |mutator, owner| {
+            let found = mutator.load(owner).expect("the slot is never null");
+            assert_eq!(mutator.word(found), 7, "a word was not seen");
+        },
+    );
+}
+
+#[test]
+fn under_snapshot_an_exchange_sees_and_publishes() {
+    // The slot is emptied by one mutator and filled by another, as a lock would be.
+    explore_two(
+        |mutator, owner| {
+            mutator.set_word(owner, 5);
+            mutator.store(owner, None);
+            if let Some(found) = mutator.load(owner) {
+                assert_eq!(mutator.word(found), 8, "a word was not seen");
+            }
+        },
+        |mutator, owner| {
+            if mutator.fill(owner, mutator.alloc_with(8)) {
+                assert_eq!(mutator.word(owner), 5, "a word was not seen");
+            }
+        },
+    );
 }
 
 #[test]

@@ -7,10 +7,7 @@ use super::{COLOURS, Traced};
 use crate::{
     Amount,
     heap::Seat,
-    threads::sync::{
-        atomic::Ordering::{Acquire, Relaxed},
-        capacity,
-    },
+    threads::sync::{atomic::Ordering::Relaxed, capacity},
 };
 
 /// Blocks swept between two safepoints.
@@ -25,8 +22,9 @@ pub(super) fn sweep(seat: &Seat<()>, colour: u32) -> Amount {
         seat.answer();
         for block in blocks {
             for (granule, entry) in block.scratch().iter().enumerate() {
-                // Acquire: the object is whole. Pairs with the store that gave it its colour.
-                if entry.load(Acquire) != old {
+                // Relaxed: ordered by the handshake with which the cycle began: whatever has the old colour was made before
+                // its maker took part in it, and what a marker has coloured it did before marking ended.
+                if entry.load(Relaxed) != old {
                     continue;
                 }
                 // SAFETY: an entry that is not 0 is an object's, and only we free objects.

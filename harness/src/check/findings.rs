@@ -1,42 +1,33 @@
-//! Findings of a check: a table a protocol a line, every failure in words, and all of it as JSON.
+//! Findings of a check: what the models and the faults came to, put together as a kill matrix.
 
-use std::{collections::BTreeMap, fmt::Write};
-
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use super::{
     TRUSTED,
+    matrix::{self, Explored, Kind, Matrix, Protocol, Verdicts},
     model::{Outcome, Record},
-    source::split_place,
+    source::{Sources, module_of, split_place},
+    standing::Standing,
     survey::{Fault, Model, Mutant, Verdict},
 };
-use crate::{table::Table, units};
 
 /// Everything that a check found.
 #[derive(Debug)]
 pub struct Findings {
     /// Preemptions in one permutation.
     pub bound: usize,
+    /// Whether these are all models and all faults.
+    pub is_whole: bool,
     /// The models.
     pub models: Vec<Model>,
     /// What was wrong on purpose.
     pub faults: Vec<Mutant>,
     /// Entries of the list of justified orderings that are about nothing.
     pub idle: Vec<String>,
+    /// Which sources stand under each collector.
+    pub standing: Standing,
     /// How long it all took.
     pub seconds: f64,
-}
-
-/// One line of the table.
-#[derive(Default)]
-struct Line<'a> {
-    models: usize,
-    threads: usize,
-    permutations: u64,
-    /// How many models ended how.
-    outcomes: BTreeMap<String, usize>,
-    seconds: f64,
-    faults: Vec<&'a Mutant>,
 }
 
 impl Findings {
@@ -69,119 +60,82 @@ impl Findings {
         failures
     }
 
-    /// The table, what is trusted, and every failure.
-    pub fn text(&self) -> String {
-        let columns = [
-            "protocol",
-            ">models",
-            ">threads",
-            ">permutations",
-            "explored",
-            ">caught",
-            ">justified",
-            ">survived",
-            ">mistakes",
-            ">time",
-        ];
-        let mut table = Table::new(&columns);
-        for (protocol, line) in self.lines() {
-            table.row([protocol].into_iter().chain(line.cells()));
-        }
-        let mut text = table.render();
-        let faults =
-            |is: fn(&Fault) -> bool| self.faults.iter().filter(move |mutant| is(&mutant.fault));
-        let orderings = faults(|fault| !matches!(fault, Fault::Mutated(_))).count();
-        let mistakes = faults(|fault| matches!(fault, Fault::Mutated(_))).count();
-        let permutations: u64 =
-            self.models.iter().filter_map(|model| Some(model.best().ok()?.permutations)).sum();
-        // A failing formatter does not exist for strings.
-        let _ = writeln!(
-            text,
-            "\n{} permutations of {} models; {orderings} weakened orderings and {mistakes} seeded mistakes; {:.0} s",
-            units::count(permutations),
-            self.models.len(),
-            self.seconds
-        );
-        text.push_str("\ntrusted, not checked here:\n");
-        for trusted in TRUSTED {
-            let _ = writeln!(text, "  {trusted}");
-        }
+    /// All of it, to be printed, kept and shown.
+    pub fn matrix(&self, sources: &Sources) -> Matrix {
+        let mut faults: Vec<(Option<String>, matrix::Fault)> =
+            self.faults.iter().map(|mutant| self.fault(mutant, sources)).collect();
+        faults.sort_by(|(_, one), (_, two)| {
+            (&one.protocol, one.kind as u8, &one.fault).cmp(&(
+                &two.protocol,
+                two.kind as u8,
+                &two.fault,
+            ))
+        });
+        let models: Vec<Explored> = self.models.iter().map(|model| self.model(model)).collect();
         let failures = self.failures();
-        for failure in &failures {
-            let _ = writeln!(text, "\nfailed: {failure}");
+        Matrix {
+            schema: matrix::SCHEMA,
+            passed: failures.is_empty(),
+            is_whole: self.is_whole,
+            bound: self.bound,
+            seconds: self.seconds,
+            protocols: protocols(&models, &faults),
+            collectors: self.collectors(&models, &faults),
+            models,
+            faults: faults.into_iter().map(|(_, fault)| fault).collect(),
+            relaxed: self.relaxed(),
+            trusted: TRUSTED.iter().map(ToString::to_string).collect(),
+            failures,
         }
-        if !failures.is_empty() {
-            let count = units::counted(failures.len() as u64, "failure", "failures");
-            let _ = writeln!(
-                text,
-                "\n{count}\nhelp: an ordering that is not caught needs a model, a weaker ordering, or a reason in \
-                 `collectors/orderings.toml`"
-            );
-        }
-        text
-    }
-
-    /// Everything, for programs.
-    pub fn json(&self) -> Value {
-        json!({
-            "schema": 1,
-            "passed": self.failures().is_empty(),
-            "bound": self.bound,
-            "seconds": self.seconds,
-            "protocols": self.lines().into_iter().map(|(name, line)| line.json(&name)).collect::<Vec<_>>(),
-            "models": self.models.iter().map(|it| self.model(it)).collect::<Vec<_>>(),
-            "faults": self.faults.iter().map(fault).collect::<Vec<_>>(),
-            "relaxed": self.relaxed(),
-            "trusted": TRUSTED,
-            "failures": self.failures(),
-        })
     }
 
     /// A model, with the faults that it was the first to catch.
-    fn model(&self, model: &Model) -> Value {
+    fn model(&self, model: &Model) -> Explored {
         let is_by_it =
             |mutant: &&Mutant| matches!(&mutant.verdict, Verdict::Caught(by) if *by == model.name);
-        let caught: Vec<String> =
-            self.faults.iter().filter(is_by_it).map(|it| it.fault.describe()).collect();
-        match model.best() {
-            Ok(record) => json!({
-                "model": model.name,
-                "protocol": record.protocol,
-                "threads": record.threads,
-                "bound": record.bound,
-                "permutations": record.permutations,
-                "explored": explored(record),
-                "seconds": record.seconds,
-                "caught": caught,
-            }),
-            Err(message) => {
-                json!({ "model": model.name, "explored": "failed", "message": message })
-            }
+        let caught = self.faults.iter().filter(is_by_it).map(|it| it.fault.describe()).collect();
+        let record = model.best();
+        Explored {
+            model: model.name.clone(),
+            protocol: self.protocol(model),
+            threads: record.map_or(0, |record| record.threads),
+            permutations: record.map_or(0, |record| record.permutations),
+            explored: match record {
+                Ok(record) => explored(record),
+                Err(message) if message.starts_with("TRUNCATED") => "TRUNCATED".to_owned(),
+                Err(_) => "FAILED".to_owned(),
+            },
+            seconds: model.seconds,
+            message: record.err().cloned(),
+            caught,
         }
     }
 
-    /// The table's lines, by protocol.
-    fn lines(&self) -> BTreeMap<String, Line<'_>> {
-        let mut lines: BTreeMap<String, Line<'_>> = BTreeMap::new();
-        for model in &self.models {
-            let line = lines.entry(self.protocol(model)).or_default();
-            line.models += 1;
-            line.seconds += model.seconds;
-            let outcome = match model.best() {
-                Ok(record) => {
-                    line.threads = line.threads.max(record.threads);
-                    line.permutations += record.permutations;
-                    explored(record)
-                }
-                Err(message) if message.starts_with("TRUNCATED") => "TRUNCATED".to_owned(),
-                Err(_) => "FAILED".to_owned(),
-            };
-            *line.outcomes.entry(outcome).or_default() += 1;
-        }
-        for mutant in &self.faults {
-            lines.entry(self.protocol_of_fault(mutant)).or_default().faults.push(mutant);
-        }
-        lines
+    /// A fault, with the module that it is in.
+    fn fault(&self, mutant: &Mutant, sources: &Sources) -> (Option<String>, matrix::Fault) {
+        let (kind, module) = match &mutant.fault {
+            Fault::Weakened(weakening) => (
+                Kind::Ordering,
+                split_place(&weakening.site.place).map(|(file, _)| module_of(file)),
+            ),
+            Fault::Unreached(ordering) => (Kind::Unreached, Some(module_of(&ordering.file))),
+            Fault::Mutated(name) => (Kind::Mistake, sources.module_of_mutant(name)),
+        };
+        let (verdict, detail) = match &mutant.verdict {
+            Verdict::Caught(by) => (matrix::Verdict::Caught, Some(by)),
+            Verdict::Justified(reason) => (matrix::Verdict::Justified, Some(reason)),
+            Verdict::Survived => (matrix::Verdict::Survived, None),
+            Verdict::Stale(by) => (matrix::Verdict::Stale, Some(by)),
+            Verdict::Undecided(doubt) => (matrix::Verdict::Undecided, Some(doubt)),
+        };
+        let fault = matrix::Fault {
+            protocol: self.protocol_of_fault(mutant, module.as_deref()),
+            kind,
+            fault: mutant.fault.describe(),
+            verdict,
+            detail: detail.cloned(),
+        };
+        (module, fault)
     }
 
     fn protocol(&self, model: &Model) -> String {
@@ -190,25 +144,47 @@ impl Findings {
         model.best().map_or_else(|_| module(), |record| record.protocol.clone())
     }
 
-    /// The protocol that a fault belongs to: that of the models beside it, or else that of the model that caught it.
-    fn protocol_of_fault(&self, mutant: &Mutant) -> String {
-        let file = match &mutant.fault {
-            Fault::Weakened(weakening) => split_place(&weakening.site.place).map(|(file, _)| file),
-            Fault::Unreached(ordering) => Some(ordering.file.as_str()),
-            Fault::Mutated(_) => None,
+    /// The protocol that a fault belongs to: that of the model that caught it, or else of one beside it.
+    fn protocol_of_fault(&self, mutant: &Mutant, module: Option<&str>) -> String {
+        let is_beside = |model: &&Model| {
+            module.is_some_and(|module| model.name.starts_with(&format!("{module}::models::")))
         };
-        let module = file
-            .and_then(|file| file.strip_prefix("collectors/src/")?.strip_suffix(".rs"))
-            .map(|path| path.replace('/', "::") + "::models::");
-        let beside = self
-            .models
-            .iter()
-            .find(|model| module.as_ref().is_some_and(|it| model.name.starts_with(it)));
         let catcher = self.models.iter().find(|model| match &mutant.verdict {
             Verdict::Caught(by) | Verdict::Stale(by) => model.name == *by,
             _ => false,
         });
-        beside.or(catcher).map_or_else(|| "elsewhere".to_owned(), |model| self.protocol(model))
+        let found = catcher.or_else(|| self.models.iter().find(is_beside));
+        found.map_or_else(|| "elsewhere".to_owned(), |model| self.protocol(model))
+    }
+
+    /// What stands under each collector.
+    fn collectors(
+        &self,
+        models: &[Explored],
+        faults: &[(Option<String>, matrix::Fault)],
+    ) -> Vec<matrix::Standing> {
+        let standing = |collector: &str| {
+            let mine: Vec<&Explored> = models
+                .iter()
+                .filter(|model| self.standing.concerns(collector, &model.model))
+                .collect();
+            let mut protocols: Vec<String> =
+                mine.iter().map(|model| model.protocol.clone()).collect();
+            protocols.sort();
+            protocols.dedup();
+            let mut verdicts = Verdicts::default();
+            let stands = |module: &String| self.standing.includes(collector, module);
+            let under = faults.iter().filter(|(module, _)| module.as_ref().is_some_and(stands));
+            under.for_each(|(_, fault)| verdicts.count(fault));
+            matrix::Standing {
+                collector: collector.to_owned(),
+                protocols,
+                models: mine.len(),
+                permutations: mine.iter().map(|model| model.permutations).sum(),
+                verdicts,
+            }
+        };
+        self.standing.collectors().map(standing).collect()
     }
 
     /// Where `Relaxed` is used, which nothing can weaken.
@@ -224,69 +200,32 @@ impl Findings {
     }
 }
 
-impl Line<'_> {
-    /// How many orderings came to such a verdict.
-    fn count(&self, is: fn(&Verdict) -> bool) -> usize {
-        let orderings = self.faults.iter().filter(|mutant| !is_mistake(mutant));
-        orderings.filter(|mutant| is(&mutant.verdict)).count()
+/// The table's lines, by protocol.
+fn protocols(models: &[Explored], faults: &[(Option<String>, matrix::Fault)]) -> Vec<Protocol> {
+    let mut lines: BTreeMap<&str, (Vec<&Explored>, Verdicts)> = BTreeMap::new();
+    for model in models {
+        lines.entry(&model.protocol).or_default().0.push(model);
     }
-
-    /// How many seeded mistakes were caught, and how many there are.
-    fn mistakes(&self) -> (usize, usize) {
-        let mistakes = self.faults.iter().filter(|mutant| is_mistake(mutant));
-        (mistakes.clone().filter(|mutant| mutant.verdict.is_good()).count(), mistakes.count())
+    for (_, fault) in faults {
+        lines.entry(&fault.protocol).or_default().1.count(fault);
     }
-
-    fn caught(&self) -> usize {
-        self.count(|verdict| matches!(verdict, Verdict::Caught(_)))
-    }
-
-    fn justified(&self) -> usize {
-        self.count(|verdict| matches!(verdict, Verdict::Justified(_)))
-    }
-
-    fn survived(&self) -> usize {
-        self.count(|verdict| !verdict.is_good())
-    }
-
-    fn explored(&self) -> String {
-        let outcomes: Vec<String> =
-            self.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-        outcomes.join(", ")
-    }
-
-    fn cells(&self) -> [String; 9] {
-        let (caught, mistakes) = self.mistakes();
-        [
-            self.models.to_string(),
-            self.threads.to_string(),
-            units::count(self.permutations),
-            self.explored(),
-            self.caught().to_string(),
-            self.justified().to_string(),
-            self.survived().to_string(),
-            format!("{caught}/{mistakes}"),
-            format!("{:.1} s", self.seconds),
-        ]
-    }
-
-    fn json(&self, protocol: &str) -> Value {
-        let (caught, mistakes) = self.mistakes();
-        json!({
-            "protocol": protocol,
-            "models": self.models,
-            "threads": self.threads,
-            "permutations": self.permutations,
-            "explored": self.explored(),
-            "orderings": { "caught": self.caught(), "justified": self.justified(), "survived": self.survived() },
-            "mistakes": { "caught": caught, "seeded": mistakes },
-            "seconds": self.seconds,
-        })
-    }
-}
-
-fn is_mistake(mutant: &Mutant) -> bool {
-    matches!(mutant.fault, Fault::Mutated(_))
+    let line = |(protocol, (models, verdicts)): (&str, (Vec<&Explored>, Verdicts))| {
+        let mut ways: BTreeMap<&str, usize> = BTreeMap::new();
+        for model in &models {
+            *ways.entry(&model.explored).or_default() += 1;
+        }
+        let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} {way}")).collect();
+        Protocol {
+            protocol: protocol.to_owned(),
+            models: models.len(),
+            threads: models.iter().map(|model| model.threads).max().unwrap_or(0),
+            permutations: models.iter().map(|model| model.permutations).sum(),
+            explored: ways.join(", "),
+            verdicts,
+            seconds: models.iter().map(|model| model.seconds).sum(),
+        }
+    };
+    lines.into_iter().map(line).collect()
 }
 
 /// How far a model was explored, in a word.
@@ -297,21 +236,15 @@ fn explored(record: &Record) -> String {
     }
 }
 
-fn fault(mutant: &Mutant) -> Value {
-    let (verdict, detail) = match &mutant.verdict {
-        Verdict::Caught(by) => ("caught", Some(by)),
-        Verdict::Justified(reason) => ("justified", Some(reason)),
-        Verdict::Survived => ("survived", None),
-        Verdict::Stale(by) => ("stale", Some(by)),
-        Verdict::Undecided(doubt) => ("undecided", Some(doubt)),
-    };
-    json!({ "fault": mutant.fault.describe(), "verdict": verdict, "detail": detail })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::{model::Site, orderings::Weakening};
+
+    fn sources() -> Sources {
+        let workspace = crate::check::program::Workspace::find(None).unwrap();
+        Sources::read(workspace.path()).unwrap()
+    }
 
     fn findings(verdict: Verdict) -> Findings {
         let site = Site {
@@ -340,9 +273,11 @@ mod tests {
         let mutant = Mutant { fault: Fault::Weakened(weakening), verdict };
         Findings {
             bound: 2,
+            is_whole: true,
             models: vec![model],
             faults: vec![mutant],
             idle: Vec::new(),
+            standing: Standing::default(),
             seconds: 0.2,
         }
     }
@@ -351,7 +286,7 @@ mod tests {
     fn a_weakening_that_is_caught_is_counted_for_the_protocol_beside_it() {
         let findings = findings(Verdict::Caught("elsewhere::models::another".to_owned()));
         assert!(findings.failures().is_empty());
-        let text = findings.text();
+        let text = findings.matrix(&sources()).text();
         let line = text.lines().find(|line| line.starts_with("count")).unwrap();
         let cells: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(
@@ -375,6 +310,6 @@ mod tests {
             findings.failures()[0]
                 .starts_with("listed as justified, but caught by `count::models::a_law`")
         );
-        assert_eq!(findings.json()["passed"], false);
+        assert!(!findings.matrix(&sources()).passed);
     }
 }

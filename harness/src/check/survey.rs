@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{
     model::{Change, Ending, Explorer, Limits, Outcome, Record, Site},
     orderings::{Justifications, Weakening, weakenings},
-    source::{Ordering, Sources, split_place},
+    source::{Ordering, Sources, module_of, split_place},
 };
 
 /// Seconds within which a model is explored without a bound, if it ends in them.
@@ -306,16 +306,20 @@ pub fn idle_entries(list: &Justifications, mutants: &[Mutant]) -> Vec<String> {
     entries.filter(|(index, _)| !used.contains(index)).map(|(_, entry)| entry.describe()).collect()
 }
 
-/// Whether a fault is about anything that `models` pass.
-pub fn concerns(fault: &Fault, models: &[Model]) -> bool {
-    match fault {
-        Fault::Weakened(_) => true,
-        Fault::Unreached(_) => false,
-        Fault::Mutated(name) => {
-            let mut records = models.iter().filter_map(|model| model.bounded.as_ref().ok());
-            records.any(|record| record.mutants.contains(name))
+/// Whether a fault is about anything that `models`, which are not all, can decide: one that they have noticed, or in whose
+/// module they are.
+pub fn concerns(mutant: &Mutant, models: &[Model], sources: &Sources) -> bool {
+    let module = match &mutant.fault {
+        Fault::Unreached(_) => return false,
+        Fault::Mutated(name) => sources.module_of_mutant(name),
+        Fault::Weakened(weakening) => {
+            split_place(&weakening.site.place).map(|(file, _)| module_of(file))
         }
-    }
+    };
+    let beside = module.map(|module| format!("{module}::"));
+    let is_beside =
+        |model: &Model| beside.as_ref().is_some_and(|it| model.name.starts_with(it.as_str()));
+    mutant.verdict.is_good() || models.iter().any(is_beside)
 }
 
 /// Calls `work` with every item and the number of the worker that does it, and keeps the items' order.

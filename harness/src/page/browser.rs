@@ -81,7 +81,7 @@ fn nothing_overflows_overlaps_or_is_missing_wide_or_narrow_light_or_dark() {
     let records = synthetic::rich();
     let results = Results::of(&records).unwrap();
     let charts = crate::charts::draw(&results, &Samples::default()).unwrap().len();
-    let path = report::write(&results, folder.path()).unwrap();
+    let path = report::write(&results, folder.path(), None).unwrap();
     let page = fs::read_to_string(&path).unwrap();
     fs::write(&path, page.replace("</body>", &format!("{MEASURE}</body>"))).unwrap();
     for (width, is_dark) in [(1280, false), (1280, true), (390, false), (390, true)] {

@@ -27,6 +27,7 @@ tr.group th span{white-space:normal;font-weight:400;font-size:13px;color:var(--m
 tbody th span{white-space:nowrap}
 th i{display:inline-block;width:10px;height:10px;margin-right:8px;border-radius:2px}
 [title]{cursor:help}
+td.words,thead th.words{text-align:left;white-space:normal;padding-left:16px}
 .leaks{font-weight:650}
 .alarm{color:var(--bad);font-weight:650}
 .note{font-size:14px;color:var(--muted)}

@@ -6,7 +6,7 @@ use crate::{charts, results::samples::Samples, synthetic};
 
 fn page(records: &[Record]) -> String {
     let results = Results::of(records).unwrap();
-    render(&results, &charts::draw(&results, &Samples::default()).unwrap())
+    render(&results, &charts::draw(&results, &Samples::default()).unwrap(), None)
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn every_chart_collector_and_failure_of_a_rich_experiment_is_there_and_every_fig
     let records = synthetic::rich();
     let results = Results::of(&records).unwrap();
     let charts = charts::draw(&results, &Samples::default()).unwrap();
-    let page = render(&results, &charts);
+    let page = render(&results, &charts, None);
     for chart in &charts {
         assert_eq!(page.matches(&format!("id=\"{}\"", chart.name)).count(), 1, "{}", chart.name);
     }
