@@ -262,6 +262,17 @@ impl<'b> Canvas<'b> {
         self.draw(&Circle::new(point(at), fine(radius), colour.filled()))
     }
 
+    /// A ring around the page's own colour.
+    pub(super) fn hollow(
+        &self,
+        at: (f64, f64),
+        radius: f64,
+        colour: RGBColor,
+    ) -> Result<(), ChartError> {
+        self.dot(at, radius, colour, Ink::Ground.colour())?;
+        self.draw(&Circle::new(point(at), fine(radius - 2.0), Ink::Ground.colour().filled()))
+    }
+
     /// A small triangle that points down, at its tip.
     pub(super) fn arrow_down(
         &self,

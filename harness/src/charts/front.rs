@@ -1,0 +1,279 @@
+//! The chart of a workload's front: pause against garbage, with the CPU time that both cost beside each point.
+//!
+//! What leaks for good has no place on the axis of what floats, so it stands in a margin of its own.
+
+use super::{
+    Chart, ChartError,
+    canvas::{Canvas, NOTE, Side, Weight},
+    how_often,
+    labels::Labels,
+    legend::{Garbage, Legend},
+    look::{Look, Looks},
+    palette::{self, Ink},
+    panel::{Axis, Better, Frame, Panel, Plot},
+    scale::{Scale, decade_above, decade_below},
+};
+use crate::{
+    results::{
+        BASELINE, Cell, Group, Range, Results,
+        front::{Front, Out, Point, Standing},
+        round, to_f64,
+    },
+    units,
+};
+
+const HEIGHT: f64 = 320.0;
+
+/// The share of a plot that the margin of leaks takes.
+const MARGIN: f64 = 0.26;
+
+/// A value of 0 stands this many times below the least power of ten.
+const BELOW: f64 = 4.0;
+
+/// What share of medians the least and the most of so many independent runs enclose: all but those where all runs fall on the
+/// same side.
+pub(super) fn coverage(runs: u32) -> f64 {
+    1.0 - 2.0 * 0.5_f64.powi(runs.min(1_000) as i32)
+}
+
+/// Where values lie that may be 0, from a power of ten to another.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spread {
+    /// The power of ten below the least value that is not 0.
+    pub(super) low: f64,
+    /// The power of ten above the greatest.
+    pub(super) high: f64,
+    /// Whether any is 0.
+    pub(super) has_zero: bool,
+}
+
+impl Spread {
+    /// The spread of some ranges; `None` of none.
+    pub(super) fn of(ranges: impl IntoIterator<Item = Range>, least: f64) -> Option<Self> {
+        let (mut low, mut high, mut has_zero, mut is_empty) = (f64::MAX, 0.0_f64, false, true);
+        for range in ranges {
+            is_empty = false;
+            has_zero |= range.low < least;
+            for value in [range.low, range.median, range.high].into_iter().filter(|v| *v >= least) {
+                low = low.min(value);
+                high = high.max(value);
+            }
+        }
+        if is_empty {
+            return None;
+        }
+        let low = if low == f64::MAX { least } else { decade_below(low) };
+        Some(Self { low, high: decade_above(high.max(low * 10.0)), has_zero })
+    }
+
+    /// The scale, with room for 0 at its beginning.
+    pub(super) fn scale(&self, beyond: f64) -> Scale {
+        let low = if self.has_zero { self.low / BELOW } else { self.low };
+        Scale::logarithmic(low, self.high * beyond, 0.0, 1.0)
+    }
+
+    /// Marked values, 0 first, with what stands for it.
+    pub(super) fn ticks(&self, zero: &str, told: impl Fn(f64) -> String) -> Vec<(f64, String)> {
+        let scale = Scale::logarithmic(self.low, self.high, 0.0, 1.0);
+        let zero = self.has_zero.then(|| (0.0, zero.to_owned()));
+        zero.into_iter().chain(scale.ticks().into_iter().map(|tick| (tick, told(tick)))).collect()
+    }
+}
+
+/// Draws the chart; `None` if nothing can be compared.
+pub(super) fn draw(
+    results: &Results<'_>,
+    group: &Group<'_>,
+    looks: &Looks,
+) -> Option<Result<Chart, ChartError>> {
+    let front = Front::of(group)?;
+    let points = || front.standings.iter().filter_map(Standing::point);
+    let floor = to_f64(results.floor_ns().unwrap_or(10_000).max(1));
+    let leaking = leaking(group, &front);
+    let across = Spread::of(points().map(|point| point.floating), 1.0)?;
+    let paused = leaking.iter().map(|leak| leak.pause_ns);
+    let up = Spread::of(points().map(|point| point.pause_ns).chain(paused), floor)?;
+    // The scale goes on so far beyond its last tick that the margin is beyond it.
+    let decades = (across.high / across.scale(1.0).low()).log10();
+    let beyond = 10.0_f64.powf(decades * MARGIN / (1.0 - MARGIN));
+    let beyond = if leaking.is_empty() { 1.0 } else { beyond };
+    let standing = |cell: &Cell<'_>| {
+        let place = group.cells.iter().position(|other| other.label == cell.label);
+        place.map(|place| &front.standings[place])
+    };
+    let figures = |cell: &Cell<'_>| {
+        let standing = match standing(cell) {
+            Some(Standing::Front(_)) => "front",
+            Some(Standing::Dominated(..)) => "behind",
+            _ => "–",
+        };
+        let pause = cell.pauses.as_ref().map(|pauses| duration(pauses.longest_ns.median));
+        let cpu = cell.cpu_ns.map(|cpu| duration(cpu.median));
+        let ratio = cell.cpu.map(|cpu| units::ratio(cpu.estimate));
+        let or_dash = |told: Option<String>| told.unwrap_or_else(|| "–".to_owned());
+        vec![standing.to_owned(), or_dash(pause), or_dash(cpu), or_dash(ratio)]
+    };
+    let runs = results.invocations();
+    let panel = Panel {
+        name: format!("{}-front", super::file_name(&group.label)),
+        title: format!("{}: pause, garbage and CPU time together", group.label),
+        plots: vec![Plot {
+            across: Axis {
+                scale: across.scale(beyond),
+                ticks: across.ticks("0", |tick| units::round_bytes(round(tick))),
+                name: "mean floating garbage, log scale".to_owned(),
+            },
+            up: Axis {
+                scale: up.scale(1.0),
+                ticks: up.ticks("none", |tick| units::round_duration(round(tick))),
+                name: "Longest pause of a run, log scale".to_owned(),
+            },
+            better: Better::LowerLeft,
+            height: HEIGHT,
+            paint: Box::new(|canvas, frame| paint(canvas, frame, group, &front, &leaking, looks)),
+        }],
+        legend: Legend::of(group, looks, &["", "pause", "CPU time", "CPU ratio"], figures),
+        notes: vec![
+            format!(
+                "Points are medians over {runs} runs, lines the least and the most of them (they hold the median in {:.0} of 100 cases). CPU: time of all threads, the collector's included, over that of {BASELINE}.",
+                coverage(runs) * 100.0
+            ),
+            "Solid and bold: on the front, for no other is as good in pause, garbage and CPU time and certainly better in one. Pale: behind another. Hollow, at the right: never freed, and so on no front.".to_owned(),
+            Garbage::of(group).meaning().to_owned(),
+            how_often(results),
+        ],
+    };
+    Some(panel.draw())
+}
+
+/// A collector that leaks for good.
+pub(super) struct Leaking {
+    /// Its place in the group.
+    pub(super) place: usize,
+    pub(super) bytes: u64,
+    pub(super) pause_ns: Range,
+}
+
+/// Those that are on no front because they leak.
+pub(super) fn leaking(group: &Group<'_>, front: &Front) -> Vec<Leaking> {
+    let cells = group.cells.iter().zip(&front.standings).enumerate();
+    let leaking = cells.filter_map(|(place, (cell, standing))| match standing {
+        Standing::Out(Out::Leaks(bytes)) => {
+            Some(Leaking { place, bytes: *bytes, pause_ns: cell.pauses.as_ref()?.longest_ns })
+        }
+        _ => None,
+    });
+    leaking.collect()
+}
+
+fn duration(ns: f64) -> String {
+    if ns > 0.0 { units::duration(round(ns)) } else { "none".to_owned() }
+}
+
+fn paint(
+    canvas: &Canvas<'_>,
+    frame: &Frame,
+    group: &Group<'_>,
+    front: &Front,
+    leaking: &[Leaking],
+    looks: &Looks,
+) -> Result<(), ChartError> {
+    let (strong, muted) = (Ink::Strong.colour(), Ink::Muted.colour());
+    let margin = frame.right - (frame.right - frame.left) * MARGIN;
+    let edge = if leaking.is_empty() { frame.right } else { margin };
+    let mut names = Labels::new([frame.left + 2.0, frame.top - 6.0, edge, frame.bottom], NOTE);
+    let standings = || group.cells.iter().zip(&front.standings);
+    for (cell, standing) in standings() {
+        if let Some(point) = standing.point() {
+            let look = looks.look(cell);
+            draw_point(canvas, frame, point, look, standing.is_front())?;
+            names.take_point(frame.place((point.floating.median, point.pause_ns.median)), 6.0);
+        }
+    }
+    // Names on the front come first: they are what is looked for.
+    for is_front in [true, false] {
+        for (cell, standing) in standings() {
+            let Some(point) = standing.point().filter(|_| standing.is_front() == is_front) else {
+                continue;
+            };
+            let cpu = cell.cpu.map(|cpu| format!(" {}", units::ratio(cpu.estimate)));
+            let name = format!("{}{}", cell.label, cpu.unwrap_or_default());
+            let at = frame.place((point.floating.median, point.pause_ns.median));
+            let (weight, ink) =
+                if is_front { (Weight::Bold, strong) } else { (Weight::Normal, muted) };
+            names.near(canvas, &name, at, 6.0, (weight, ink))?;
+        }
+    }
+    if leaking.is_empty() {
+        return Ok(());
+    }
+    canvas.dashes((margin, frame.top), (margin, frame.bottom), muted)?;
+    let at = (margin + 8.0, frame.top - 8.0);
+    canvas.text("leaks for good", at, NOTE, Side::Left, Weight::Normal, muted)?;
+    let mut names =
+        Labels::new([margin + 2.0, frame.top - 2.0, frame.right + 18.0, frame.bottom], NOTE);
+    let at = |leak: &Leaking| (margin + 14.0, frame.up.place(leak.pause_ns.median));
+    for leak in leaking {
+        let look = looks.look(&group.cells[leak.place]);
+        canvas.hollow(at(leak), 5.0, look.colour)?;
+        names.take_point(at(leak), 5.0);
+    }
+    for leak in leaking {
+        let (label, bytes) = (&group.cells[leak.place].label, units::bytes(leak.bytes));
+        let texts = [format!("{label} leaks {bytes}"), format!("{label} {bytes}"), bytes];
+        let mut is_written = false;
+        for text in texts {
+            is_written =
+                is_written || names.near(canvas, &text, at(leak), 5.0, (Weight::Normal, muted))?;
+        }
+    }
+    Ok(())
+}
+
+fn draw_point(
+    canvas: &Canvas<'_>,
+    frame: &Frame,
+    point: &Point,
+    look: Look,
+    is_front: bool,
+) -> Result<(), ChartError> {
+    let Point { pause_ns, floating, .. } = point;
+    let (x, y) = frame.place((floating.median, pause_ns.median));
+    let ends = |range: &Range, scale: &Scale| [range.low, range.high].map(|end| scale.place(end));
+    let [left, right] = ends(floating, &frame.across);
+    let [bottom, top] = ends(pause_ns, &frame.up);
+    let ink = if is_front { look.colour } else { palette::pale(look.colour) };
+    canvas.line(&[(left, y), (right, y)], 1.5, ink)?;
+    canvas.line(&[(x, bottom), (x, top)], 1.5, ink)?;
+    if is_front {
+        canvas.dot((x, y), 6.0, Ink::Strong.colour(), Ink::Ground.colour())?;
+        canvas.mark((x, y), 4.5, look.colour, look.mark)
+    } else {
+        canvas.mark((x, y), 4.0, ink, look.mark)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_has_room_for_zero_only_if_there_is_one() {
+        let range = |value| Range { low: value, median: value, high: value };
+        let spread = Spread::of([range(20.0), range(5_000.0)], 1.0).unwrap();
+        assert!(!spread.has_zero && (spread.low - 10.0).abs() < 1e-9);
+        assert!((spread.high - 10_000.0).abs() < 1e-6);
+        let spread = Spread::of([range(20.0), range(0.0)], 1.0).unwrap();
+        let ticks = spread.ticks("0", |tick| format!("{tick:.0}"));
+        assert_eq!(ticks[0], (0.0, "0".to_owned()));
+        assert!(spread.scale(1.0).place(0.0) < spread.scale(1.0).place(10.0));
+        assert!(Spread::of([], 1.0).is_none());
+        assert!(Spread::of([range(0.0)], 1.0).is_some());
+    }
+
+    #[test]
+    fn the_least_and_the_most_of_five_runs_hold_the_median_in_94_of_100_cases() {
+        assert!((coverage(5) - 0.9375).abs() < 1e-12 && (coverage(3) - 0.75).abs() < 1e-12);
+        assert_eq!(coverage(1), 0.0);
+    }
+}
