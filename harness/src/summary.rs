@@ -248,6 +248,7 @@ fn push_fronts(text: &mut String, results: &Results<'_>) {
     ));
     for tally in &tallies {
         let of = |number: Option<usize>| {
+            let number = number.filter(|_| tally.compared > 0);
             number
                 .map_or_else(|| "–".to_owned(), |number| format!("{number} of {}", tally.compared))
         };
@@ -390,7 +391,7 @@ mod tests {
             "1 of 5 crashed",
             "### requests",
             "## Fronts",
-            "| refcount | 0 of 0 |",
+            "| refcount | – |",
             "| on its own threads |",
             "| generational (threshold = 700) |",
         ] {

@@ -27,7 +27,11 @@ const HEIGHT: f64 = 320.0;
 /// The share of a plot that the margin of leaks takes.
 const MARGIN: f64 = 0.26;
 
-/// A value of 0 stands this many times below the least power of ten.
+/// Less than this floats nowhere on purpose: it is drawn as nothing, for a scale down to single bytes would leave no room
+/// for what matters.
+pub(super) const LEAST_FLOATING: f64 = 1_000.0;
+
+/// What is drawn as nothing stands this many times below the least power of ten.
 const BELOW: f64 = 4.0;
 
 /// What share of medians the least and the most of so many independent runs enclose: all but those where all runs fall on the
@@ -36,15 +40,17 @@ pub(super) fn coverage(runs: u32) -> f64 {
     1.0 - 2.0 * 0.5_f64.powi(runs.min(1_000) as i32)
 }
 
-/// Where values lie that may be 0, from a power of ten to another.
+/// Where values lie that may be next to nothing, from a power of ten to another.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spread {
-    /// The power of ten below the least value that is not 0.
+    /// Less is drawn as nothing.
+    least: f64,
+    /// The power of ten below the least value that is more.
     pub(super) low: f64,
     /// The power of ten above the greatest.
     pub(super) high: f64,
-    /// Whether any is 0.
-    pub(super) has_zero: bool,
+    /// Whether any is drawn as nothing.
+    has_zero: bool,
 }
 
 impl Spread {
@@ -63,16 +69,21 @@ impl Spread {
             return None;
         }
         let low = if low == f64::MAX { least } else { decade_below(low) };
-        Some(Self { low, high: decade_above(high.max(low * 10.0)), has_zero })
+        Some(Self { least, low, high: decade_above(high.max(low * 10.0)), has_zero })
     }
 
-    /// The scale, with room for 0 at its beginning.
+    /// The value as it is drawn.
+    pub(super) fn drawn(&self, value: f64) -> f64 {
+        if value < self.least { 0.0 } else { value }
+    }
+
+    /// The scale, with room for nothing at its beginning.
     pub(super) fn scale(&self, beyond: f64) -> Scale {
         let low = if self.has_zero { self.low / BELOW } else { self.low };
         Scale::logarithmic(low, self.high * beyond, 0.0, 1.0)
     }
 
-    /// Marked values, 0 first, with what stands for it.
+    /// Marked values, nothing first, with what stands for it.
     pub(super) fn ticks(&self, zero: &str, told: impl Fn(f64) -> String) -> Vec<(f64, String)> {
         let scale = Scale::logarithmic(self.low, self.high, 0.0, 1.0);
         let zero = self.has_zero.then(|| (0.0, zero.to_owned()));
@@ -90,7 +101,7 @@ pub(super) fn draw(
     let points = || front.standings.iter().filter_map(Standing::point);
     let floor = to_f64(results.floor_ns().unwrap_or(10_000).max(1));
     let leaking = leaking(group, &front);
-    let across = Spread::of(points().map(|point| point.floating), 1.0)?;
+    let across = Spread::of(points().map(|point| point.floating), LEAST_FLOATING)?;
     let paused = leaking.iter().map(|leak| leak.pause_ns);
     let up = Spread::of(points().map(|point| point.pause_ns).chain(paused), floor)?;
     // The scale goes on so far beyond its last tick that the margin is beyond it.
@@ -120,7 +131,7 @@ pub(super) fn draw(
         plots: vec![Plot {
             across: Axis {
                 scale: across.scale(beyond),
-                ticks: across.ticks("0", |tick| units::round_bytes(round(tick))),
+                ticks: across.ticks("< 1 kB", |tick| units::round_bytes(round(tick))),
                 name: "mean floating garbage, log scale".to_owned(),
             },
             up: Axis {
@@ -130,12 +141,15 @@ pub(super) fn draw(
             },
             better: Better::LowerLeft,
             height: HEIGHT,
-            paint: Box::new(|canvas, frame| paint(canvas, frame, group, &front, &leaking, looks)),
+            paint: Box::new(|canvas, frame| {
+                let places = Places { frame, across: &across, up: &up };
+                paint(canvas, &places, group, &front, &leaking, looks)
+            }),
         }],
         legend: Legend::of(group, looks, &["", "pause", "CPU time", "CPU ratio"], figures),
         notes: vec![
             format!(
-                "Points are medians over {runs} runs, lines the least and the most of them (they hold the median in {:.0} of 100 cases). CPU: time of all threads, the collector's included, over that of {BASELINE}.",
+                "Points are medians over {runs} runs, lines the least and the most of them (they hold the median in {:.0} of 100 cases). Beside each name: its CPU time, of all threads and the collector's own too, over that of {BASELINE}.",
                 coverage(runs) * 100.0
             ),
             "Solid and bold: on the front, for no other is as good in pause, garbage and CPU time and certainly better in one. Pale: behind another. Hollow, at the right: never freed, and so on no front.".to_owned(),
@@ -170,15 +184,37 @@ fn duration(ns: f64) -> String {
     if ns > 0.0 { units::duration(round(ns)) } else { "none".to_owned() }
 }
 
+/// Where values are drawn.
+struct Places<'p> {
+    frame: &'p Frame,
+    across: &'p Spread,
+    up: &'p Spread,
+}
+
+impl Places<'_> {
+    fn across(&self, floating: f64) -> f64 {
+        self.frame.across.place(self.across.drawn(floating))
+    }
+
+    fn up(&self, pause_ns: f64) -> f64 {
+        self.frame.up.place(self.up.drawn(pause_ns))
+    }
+
+    fn of(&self, point: &Point) -> (f64, f64) {
+        (self.across(point.floating.median), self.up(point.pause_ns.median))
+    }
+}
+
 fn paint(
     canvas: &Canvas<'_>,
-    frame: &Frame,
+    places: &Places<'_>,
     group: &Group<'_>,
     front: &Front,
     leaking: &[Leaking],
     looks: &Looks,
 ) -> Result<(), ChartError> {
     let (strong, muted) = (Ink::Strong.colour(), Ink::Muted.colour());
+    let frame = places.frame;
     let margin = frame.right - (frame.right - frame.left) * MARGIN;
     let edge = if leaking.is_empty() { frame.right } else { margin };
     let mut names = Labels::new([frame.left + 2.0, frame.top - 6.0, edge, frame.bottom], NOTE);
@@ -186,8 +222,8 @@ fn paint(
     for (cell, standing) in standings() {
         if let Some(point) = standing.point() {
             let look = looks.look(cell);
-            draw_point(canvas, frame, point, look, standing.is_front())?;
-            names.take_point(frame.place((point.floating.median, point.pause_ns.median)), 6.0);
+            draw_point(canvas, places, point, look, standing.is_front())?;
+            names.take_point(places.of(point), 6.0);
         }
     }
     // Names on the front come first: they are what is looked for.
@@ -198,7 +234,7 @@ fn paint(
             };
             let cpu = cell.cpu.map(|cpu| format!(" {}", units::ratio(cpu.estimate)));
             let name = format!("{}{}", cell.label, cpu.unwrap_or_default());
-            let at = frame.place((point.floating.median, point.pause_ns.median));
+            let at = places.of(point);
             let (weight, ink) =
                 if is_front { (Weight::Bold, strong) } else { (Weight::Normal, muted) };
             names.near(canvas, &name, at, 6.0, (weight, ink))?;
@@ -208,11 +244,11 @@ fn paint(
         return Ok(());
     }
     canvas.dashes((margin, frame.top), (margin, frame.bottom), muted)?;
-    let at = (margin + 8.0, frame.top - 8.0);
-    canvas.text("leaks for good", at, NOTE, Side::Left, Weight::Normal, muted)?;
+    let at = (margin + 8.0, frame.top + 10.0);
+    canvas.text("leaks for good:", at, NOTE, Side::Left, Weight::Normal, muted)?;
     let mut names =
-        Labels::new([margin + 2.0, frame.top - 2.0, frame.right + 18.0, frame.bottom], NOTE);
-    let at = |leak: &Leaking| (margin + 14.0, frame.up.place(leak.pause_ns.median));
+        Labels::new([margin + 2.0, frame.top + 20.0, frame.right + 18.0, frame.bottom], NOTE);
+    let at = |leak: &Leaking| (margin + 14.0, places.up(leak.pause_ns.median));
     for leak in leaking {
         let look = looks.look(&group.cells[leak.place]);
         canvas.hollow(at(leak), 5.0, look.colour)?;
@@ -232,16 +268,15 @@ fn paint(
 
 fn draw_point(
     canvas: &Canvas<'_>,
-    frame: &Frame,
+    places: &Places<'_>,
     point: &Point,
     look: Look,
     is_front: bool,
 ) -> Result<(), ChartError> {
     let Point { pause_ns, floating, .. } = point;
-    let (x, y) = frame.place((floating.median, pause_ns.median));
-    let ends = |range: &Range, scale: &Scale| [range.low, range.high].map(|end| scale.place(end));
-    let [left, right] = ends(floating, &frame.across);
-    let [bottom, top] = ends(pause_ns, &frame.up);
+    let (x, y) = places.of(point);
+    let [left, right] = [floating.low, floating.high].map(|end| places.across(end));
+    let [bottom, top] = [pause_ns.low, pause_ns.high].map(|end| places.up(end));
     let ink = if is_front { look.colour } else { palette::pale(look.colour) };
     canvas.line(&[(left, y), (right, y)], 1.5, ink)?;
     canvas.line(&[(x, bottom), (x, top)], 1.5, ink)?;
@@ -263,7 +298,8 @@ mod tests {
         let spread = Spread::of([range(20.0), range(5_000.0)], 1.0).unwrap();
         assert!(!spread.has_zero && (spread.low - 10.0).abs() < 1e-9);
         assert!((spread.high - 10_000.0).abs() < 1e-6);
-        let spread = Spread::of([range(20.0), range(0.0)], 1.0).unwrap();
+        let spread = Spread::of([range(20.0), range(0.9)], 1.0).unwrap();
+        assert!(spread.drawn(0.9) == 0.0 && spread.drawn(1.0) == 1.0);
         let ticks = spread.ticks("0", |tick| format!("{tick:.0}"));
         assert_eq!(ticks[0], (0.0, "0".to_owned()));
         assert!(spread.scale(1.0).place(0.0) < spread.scale(1.0).place(10.0));

@@ -3,7 +3,7 @@
 use super::{
     Chart, ChartError,
     canvas::{self, Canvas, NOTE, NOTE_LINE, Side, Weight},
-    front::{Spread, coverage, leaking},
+    front::{LEAST_FLOATING, Spread, coverage, leaking},
     how_often,
     labels::Labels,
     look::Looks,
@@ -25,8 +25,10 @@ const HEAD: f64 = 84.0;
 /// Room for the values of the shared axis.
 const VALUES: f64 = 52.0;
 const COLUMNS: usize = 4;
-const PLOT: (f64, f64) = (206.0, 150.0);
-const PITCH: (f64, f64) = (230.0, 214.0);
+const HEIGHT: f64 = 150.0;
+/// From one plot to the next, across at least.
+const PITCH: (f64, f64) = (230.0, 208.0);
+const GAP: f64 = 24.0;
 /// What the plot keeps at its right for those that leak.
 const MARGIN: f64 = 18.0;
 const SMALL: f64 = 11.0;
@@ -52,7 +54,7 @@ pub(super) fn draw(results: &Results<'_>, looks: &Looks) -> Option<Result<Chart,
         .collect();
     let points = || plots.iter().flat_map(|plot| &plot.front.standings).filter_map(Standing::point);
     let floor = to_f64(results.floor_ns().unwrap_or(10_000).max(1));
-    let across = Spread::of(points().map(|point| point.floating), 1.0)?;
+    let across = Spread::of(points().map(|point| point.floating), LEAST_FLOATING)?;
     let leaks = plots.iter().flat_map(|plot| leaking(plot.group, &plot.front));
     let up = points().map(|point| point.pause_ns).chain(leaks.map(|leak| leak.pause_ns));
     let axes = Axes { across, up: Spread::of(up, floor)? };
@@ -77,6 +79,7 @@ fn drawn(
     let table = Table { matrix: LEFT + names, columns: LEFT + names + PLACE * plots.len() as f64 };
     let columns = plots.len().min(COLUMNS) as f64;
     let width = (LEFT + VALUES + PITCH.0 * columns).max(table.columns + 5.0 * COLUMN + LEFT);
+    let pitch = ((width - LEFT - VALUES) / columns).min(1.4 * PITCH.0);
     let rows = plots.len().div_ceil(COLUMNS) as f64;
     let table_at = HEAD + PITCH.1 * rows + 10.0;
     let notes_at = table_at + ROWS_HEAD + ROW * tallies.len() as f64 + 24.0;
@@ -94,9 +97,10 @@ fn drawn(
             canvas.text(line, at, NOTE, Side::Left, Weight::Normal, muted)?;
         }
         for (plot, place) in plots.iter().zip(0..) {
-            let left = LEFT + VALUES + PITCH.0 * (place % COLUMNS) as f64;
+            let left = LEFT + VALUES + pitch * (place % COLUMNS) as f64;
             let top = HEAD + PITCH.1 * (place / COLUMNS) as f64 + 26.0;
-            draw_plot(canvas, plot, place, axes, looks, (left, top))?;
+            let rect = [left, top, left + pitch - GAP, top + HEIGHT];
+            draw_plot(canvas, plot, place, axes, looks, rect)?;
         }
         table.draw(canvas, results, plots, &tallies, looks, table_at)?;
         canvas.notes(&notes, (LEFT, notes_at), room)?;
@@ -124,25 +128,26 @@ fn draw_plot(
     place: usize,
     axes: &Axes,
     looks: &Looks,
-    (left, top): (f64, f64),
+    [left, top, right, bottom]: [f64; 4],
 ) -> Result<(), ChartError> {
     let (strong, muted, faint) = (Ink::Strong.colour(), Ink::Muted.colour(), Ink::Grid.colour());
-    let (right, bottom) = (left + PLOT.0, top + PLOT.1);
     let leaks = leaking(group, front);
-    let x = axes.across.scale(1.0).onto(left + 4.0, right - MARGIN);
-    let y = axes.up.scale(1.0).onto(bottom - 4.0, top + 4.0);
-    let label = words::fit(&format!("{}  {}", place + 1, group.label), SIZE, PLOT.0 + 8.0);
+    let across = axes.across.scale(1.0).onto(left + 6.0, right - MARGIN);
+    let up = axes.up.scale(1.0).onto(bottom - 6.0, top + 4.0);
+    let x = |floating: f64| across.place(axes.across.drawn(floating));
+    let y = |pause_ns: f64| up.place(axes.up.drawn(pause_ns));
+    let label = words::fit(&format!("{}  {}", place + 1, group.label), SIZE, right - left + 8.0);
     canvas.text(&label, (left, top - 12.0), SIZE, Side::Left, Weight::Bold, strong)?;
     for (value, told) in axes.up.ticks("none", |tick| units::round_duration(round(tick))) {
-        let y = y.place(value);
+        let y = y(value);
         canvas.line(&[(left, y), (right, y)], 0.75, faint)?;
         if place % COLUMNS == 0 {
             canvas.text(&told, (left - 6.0, y), SMALL, Side::Right, Weight::Normal, muted)?;
         }
     }
     let mut taken = f64::MIN;
-    for (value, told) in axes.across.ticks("0", |tick| units::round_bytes(round(tick))) {
-        let x = x.place(value);
+    for (value, told) in axes.across.ticks("< 1 kB", |tick| units::round_bytes(round(tick))) {
+        let x = x(value);
         canvas.line(&[(x, top), (x, bottom)], 0.75, faint)?;
         let half = words::width(&told, SMALL) / 2.0;
         if x - half > taken && x + half <= right {
@@ -160,19 +165,11 @@ fn draw_plot(
                 continue;
             };
             let (pause, floating) = (&point.pause_ns, &point.floating);
-            let at = (x.place(floating.median), y.place(pause.median));
+            let at = (x(floating.median), y(pause.median));
             let (ink, mark) = (colour(cell.collector), looks.look(cell).mark);
             if is_front {
-                canvas.line(
-                    &[(x.place(floating.low), at.1), (x.place(floating.high), at.1)],
-                    1.25,
-                    ink,
-                )?;
-                canvas.line(
-                    &[(at.0, y.place(pause.low)), (at.0, y.place(pause.high))],
-                    1.25,
-                    ink,
-                )?;
+                canvas.line(&[(x(floating.low), at.1), (x(floating.high), at.1)], 1.25, ink)?;
+                canvas.line(&[(at.0, y(pause.low)), (at.0, y(pause.high))], 1.25, ink)?;
                 canvas.dot(at, 5.5, strong, Ink::Ground.colour())?;
                 canvas.mark(at, 4.0, ink, mark)?;
             } else {
@@ -183,12 +180,12 @@ fn draw_plot(
     }
     for (cell, standing) in group.cells.iter().zip(&front.standings) {
         if let Standing::Front(point) = standing {
-            let at = (x.place(point.floating.median), y.place(point.pause_ns.median));
+            let at = (x(point.floating.median), y(point.pause_ns.median));
             names.near(canvas, &cell.label, at, 5.0, (Weight::Normal, strong))?;
         }
     }
     for leak in leaks {
-        let at = (f64::midpoint(line, right) + 1.0, y.place(leak.pause_ns.median));
+        let at = (f64::midpoint(line, right) + 1.0, y(leak.pause_ns.median));
         canvas.hollow(at, 4.5, colour(group.cells[leak.place].collector))?;
     }
     Ok(())
