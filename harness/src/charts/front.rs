@@ -120,9 +120,8 @@ pub(super) fn draw(
         };
         let pause = cell.pauses.as_ref().map(|pauses| duration(pauses.longest_ns.median));
         let cpu = cell.cpu_ns.map(|cpu| duration(cpu.median));
-        let ratio = cell.cpu.map(|cpu| units::ratio(cpu.estimate));
         let or_dash = |told: Option<String>| told.unwrap_or_else(|| "–".to_owned());
-        vec![standing.to_owned(), or_dash(pause), or_dash(cpu), or_dash(ratio)]
+        vec![standing.to_owned(), or_dash(pause), or_dash(cpu)]
     };
     let runs = results.invocations();
     let panel = Panel {
@@ -146,7 +145,7 @@ pub(super) fn draw(
                 paint(canvas, &places, group, &front, &leaking, looks)
             }),
         }],
-        legend: Legend::of(group, looks, &["", "pause", "CPU time", "CPU ratio"], figures),
+        legend: Legend::of(group, looks, &["", "pause", "CPU time"], figures),
         notes: vec![
             format!(
                 "Points are medians over {runs} runs, lines the least and the most of them (they hold the median in {:.0} of 100 cases). Beside each name: its CPU time, of all threads and the collector's own too, over that of {BASELINE}.",
@@ -223,7 +222,16 @@ fn paint(
         if let Some(point) = standing.point() {
             let look = looks.look(cell);
             draw_point(canvas, places, point, look, standing.is_front())?;
-            names.take_point(places.of(point), 6.0);
+            let (x, y) = places.of(point);
+            names.take_point((x, y), 6.0);
+            let Point { pause_ns, floating, .. } = point;
+            names.take([x - 2.0, places.up(pause_ns.high), x + 2.0, places.up(pause_ns.low)]);
+            names.take([
+                places.across(floating.low),
+                y - 2.0,
+                places.across(floating.high),
+                y + 2.0,
+            ]);
         }
     }
     // Names on the front come first: they are what is looked for.
@@ -232,8 +240,11 @@ fn paint(
             let Some(point) = standing.point().filter(|_| standing.is_front() == is_front) else {
                 continue;
             };
-            let cpu = cell.cpu.map(|cpu| format!(" {}", units::ratio(cpu.estimate)));
-            let name = format!("{}{}", cell.label, cpu.unwrap_or_default());
+            let cpu = match cell.cpu {
+                Some(cpu) => units::ratio(cpu.estimate),
+                None => duration(point.cpu_ns.median),
+            };
+            let name = format!("{} {cpu}", cell.label);
             let at = places.of(point);
             let (weight, ink) =
                 if is_front { (Weight::Bold, strong) } else { (Weight::Normal, muted) };

@@ -82,8 +82,10 @@ impl Labels {
             let left = if dx > 0.0 { x + dx } else { x + dx - width };
             let rect = self.rect(left, width, y + dy);
             if self.is_free(&rect) {
-                // The line goes below whatever is drawn later, and ends where the text begins.
-                canvas.line(&[(x, y), (x + dx * 0.95, y + dy)], 0.75, ink)?;
+                // From the rim of the point to where the text begins.
+                let rim = radius / dx.hypot(dy);
+                let from = (x + dx * rim, y + dy * rim);
+                canvas.line(&[from, (x + dx * 0.95, y + dy)], 0.75, ink)?;
                 self.write(canvas, &Place { text, side, rect }, (weight, ink))?;
                 return Ok(true);
             }

@@ -75,7 +75,7 @@ fn drawn(
 ) -> Result<Chart, ChartError> {
     let tallies = tallies(results);
     let widest = tallies.iter().map(|tally| words::width(&tally.label, SIZE)).fold(120.0, f64::max);
-    let names = NAME + widest.min(300.0) + 16.0;
+    let names = NAME + widest.min(360.0) + 16.0;
     let table = Table { matrix: LEFT + names, columns: LEFT + names + PLACE * plots.len() as f64 };
     let columns = plots.len().min(COLUMNS) as f64;
     let width = (LEFT + VALUES + PITCH.0 * columns).max(table.columns + 5.0 * COLUMN + LEFT);
@@ -83,7 +83,7 @@ fn drawn(
     let rows = plots.len().div_ceil(COLUMNS) as f64;
     let table_at = HEAD + PITCH.1 * rows + 10.0;
     let notes_at = table_at + ROWS_HEAD + ROW * tallies.len() as f64 + 24.0;
-    let notes = notes(results);
+    let notes = notes(results, plots);
     let room = width - 2.0 * LEFT;
     let lines: usize = notes.iter().map(|note| words::wrap(note, NOTE, room).len()).sum();
     let height = notes_at + NOTE_LINE * lines as f64 + 4.0;
@@ -91,7 +91,7 @@ fn drawn(
     canvas::chart("pareto", title, (width, height), |canvas| {
         let (strong, muted) = (Ink::Strong.colour(), Ink::Muted.colour());
         canvas.text(title, (LEFT, 28.0), 20.0, Side::Left, Weight::Bold, strong)?;
-        let told = "Longest pause over mean floating garbage, both on logarithmic scales; lower left is better. Named: no other collector beats them in pause, garbage and CPU time together.";
+        let told = "Longest pause over mean floating garbage, both on logarithmic scales; lower left is better. Ringed, and named where there is room: no other collector beats them in pause, garbage and CPU time together.";
         for (line, place) in words::wrap(told, NOTE, room).iter().zip(0_u8..) {
             let at = (LEFT, 50.0 + NOTE_LINE * f64::from(place));
             canvas.text(line, at, NOTE, Side::Left, Weight::Normal, muted)?;
@@ -108,9 +108,9 @@ fn drawn(
     })
 }
 
-fn notes(results: &Results<'_>) -> Vec<String> {
+fn notes(results: &Results<'_>, plots: &[Plot<'_, '_>]) -> Vec<String> {
     let runs = results.invocations();
-    vec![
+    let mut notes = vec![
         format!(
             "Medians over {runs} runs, with the least and the most (which hold the median in {:.0} of 100 cases). A collector is pale where another is as good in the medians of all three and, in one, its range lies wholly below. Hollow, right of the line: it leaks for good, so it is on no front. A cross: not every run ended well.",
             coverage(runs) * 100.0
@@ -118,8 +118,26 @@ fn notes(results: &Results<'_>) -> Vec<String> {
         format!(
             "Dominates: better than {REFERENCE} in that sense, of the programs on which both can be compared. CPU and speed: time of all threads over that of {BASELINE} (lower is better) and throughput over its (higher is better), geometric means over the programs that every collector finished."
         ),
-        how_often(results),
-    ]
+    ];
+    notes.extend(failures(plots));
+    notes.push(how_often(results));
+    notes
+}
+
+/// Whose cross stands for what; `None` if there is none.
+fn failures(plots: &[Plot<'_, '_>]) -> Option<String> {
+    let failed = plots.iter().zip(1..).flat_map(|(Plot { group, front }, number)| {
+        group.cells.iter().zip(&front.standings).filter_map(
+            move |(cell, standing)| match standing {
+                Standing::Out(Out::Failed(told)) => {
+                    Some(format!("{} on {number}: {told}", cell.label))
+                }
+                _ => None,
+            },
+        )
+    });
+    let failed: Vec<String> = failed.collect();
+    (!failed.is_empty()).then(|| format!("Did not end well: {}.", failed.join("; ")))
 }
 
 fn draw_plot(
@@ -157,7 +175,9 @@ fn draw_plot(
         }
     }
     let line = right - MARGIN + 4.0;
-    canvas.dashes((line, top), (line, bottom), faint)?;
+    if !leaks.is_empty() {
+        canvas.dashes((line, top), (line, bottom), faint)?;
+    }
     let mut names = Labels::new([left, top, line, bottom], SMALL);
     for is_front in [false, true] {
         for (cell, standing) in group.cells.iter().zip(&front.standings) {

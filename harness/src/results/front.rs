@@ -64,7 +64,7 @@ pub struct Tally {
     pub compared: usize,
     /// Workloads on which it is on the front.
     pub on_front: usize,
-    /// Workloads on which it dominates [`REFERENCE`]; `None` for that one itself.
+    /// Workloads on which it dominates [`REFERENCE`]; `None` for that one itself, or if it was not run.
     pub dominates: Option<usize>,
     /// Workloads on which [`REFERENCE`] dominates it; `None` likewise.
     pub is_dominated: Option<usize>,
@@ -191,10 +191,12 @@ fn tally(fronts: &[(&Group<'_>, Front)], cell: &Cell<'_>) -> Tally {
         let own = *standing(front, &cell.label)?.point()?;
         Some((own, *standing(front, REFERENCE)?.point()?))
     };
-    let is_reference = cell.label == REFERENCE;
+    let has_reference =
+        fronts.iter().any(|(group, _)| group.cells.iter().any(|other| other.label == REFERENCE));
+    let is_compared = has_reference && cell.label != REFERENCE;
     let count = |wins: fn(&Point, &Point) -> bool| {
         let pairs = fronts.iter().filter_map(points);
-        (!is_reference).then(|| pairs.filter(|(own, its)| wins(own, its)).count())
+        is_compared.then(|| pairs.filter(|(own, its)| wins(own, its)).count())
     };
     let standings: Vec<Standing> =
         fronts.iter().filter_map(|front| standing(front, &cell.label)).collect();
