@@ -9,7 +9,7 @@ use super::{
     labels::Labels,
     legend::{Garbage, Legend},
     look::{Look, Looks},
-    palette::{self, Ink},
+    palette::Ink,
     panel::{Axis, Better, Frame, Panel, Plot},
     scale::{Scale, decade_above, decade_below},
 };
@@ -34,10 +34,17 @@ pub(super) const LEAST_FLOATING: f64 = 1_000.0;
 /// What is drawn as nothing stands this many times below the least power of ten.
 const BELOW: f64 = 4.0;
 
-/// What share of medians the least and the most of so many independent runs enclose: all but those where all runs fall on the
-/// same side.
-pub(super) fn coverage(runs: u32) -> f64 {
-    1.0 - 2.0 * 0.5_f64.powi(runs.min(1_000) as i32)
+/// What points and lines are of so many runs, and how sure they are: the least and the most of independent runs enclose
+/// the median but where all runs fall on the same side of it.
+pub(super) fn how_sure(runs: u32) -> String {
+    if runs < 2 {
+        return "Points are single runs, so nothing is said of how sure they are.".to_owned();
+    }
+    let enclosed = 1.0 - 2.0 * 0.5_f64.powi(runs.min(1_000) as i32);
+    format!(
+        "Points are medians over {runs} runs, lines the least and the most of them (which enclose the median in {:.0} of 100 cases).",
+        enclosed * 100.0
+    )
 }
 
 /// Where values lie that may be next to nothing, from a power of ten to another.
@@ -123,7 +130,6 @@ pub(super) fn draw(
         let or_dash = |told: Option<String>| told.unwrap_or_else(|| "–".to_owned());
         vec![standing.to_owned(), or_dash(pause), or_dash(cpu)]
     };
-    let runs = results.invocations();
     let panel = Panel {
         name: format!("{}-front", super::file_name(&group.label)),
         title: format!("{}: pause, garbage and CPU time together", group.label),
@@ -148,8 +154,8 @@ pub(super) fn draw(
         legend: Legend::of(group, looks, &["", "pause", "CPU time"], figures),
         notes: vec![
             format!(
-                "Points are medians over {runs} runs, lines the least and the most of them (they hold the median in {:.0} of 100 cases). Beside each name: its CPU time, of all threads and the collector's own too, over that of {BASELINE}.",
-                coverage(runs) * 100.0
+                "{} Beside each name: its CPU time, of all threads and the collector's own too, over that of {BASELINE}.",
+                how_sure(results.invocations())
             ),
             "Solid and bold: on the front, for no other is as good in pause, garbage and CPU time and certainly better in one. Pale: behind another. Hollow, at the right: never freed, and so on no front.".to_owned(),
             Garbage::of(group).meaning().to_owned(),
@@ -288,15 +294,18 @@ fn draw_point(
     let (x, y) = places.of(point);
     let [left, right] = [floating.low, floating.high].map(|end| places.across(end));
     let [bottom, top] = [pause_ns.low, pause_ns.high].map(|end| places.up(end));
-    let ink = if is_front { look.colour } else { palette::pale(look.colour) };
-    canvas.line(&[(left, y), (right, y)], 1.5, ink)?;
-    canvas.line(&[(x, bottom), (x, top)], 1.5, ink)?;
-    if is_front {
-        canvas.dot((x, y), 6.0, Ink::Strong.colour(), Ink::Ground.colour())?;
-        canvas.mark((x, y), 4.5, look.colour, look.mark)
-    } else {
-        canvas.mark((x, y), 4.0, ink, look.mark)
+    for line in [[(left, y), (right, y)], [(x, bottom), (x, top)]] {
+        if is_front {
+            canvas.line(&line, 1.5, look.colour)?;
+        } else {
+            canvas.faint_line(&line, 1.5, look.colour)?;
+        }
     }
+    if !is_front {
+        return canvas.faint_mark((x, y), 4.0, look.colour, look.mark);
+    }
+    canvas.dot((x, y), 6.0, Ink::Strong.colour(), Ink::Ground.colour())?;
+    canvas.mark((x, y), 4.5, look.colour, look.mark)
 }
 
 #[cfg(test)]
@@ -319,8 +328,8 @@ mod tests {
     }
 
     #[test]
-    fn the_least_and_the_most_of_five_runs_hold_the_median_in_94_of_100_cases() {
-        assert!((coverage(5) - 0.9375).abs() < 1e-12 && (coverage(3) - 0.75).abs() < 1e-12);
-        assert_eq!(coverage(1), 0.0);
+    fn the_least_and_the_most_of_five_runs_enclose_the_median_in_94_of_100_cases() {
+        assert!(how_sure(5).contains("in 94 of 100") && how_sure(3).contains("in 75 of 100"));
+        assert!(how_sure(1).contains("single runs"));
     }
 }

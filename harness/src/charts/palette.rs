@@ -94,12 +94,6 @@ pub(super) fn colour(collector: &str) -> RGBColor {
     found.map_or(STRANGER, |(_, colour)| *colour)
 }
 
-/// A colour of what stands back: halfway to the grey between a light page and a dark one, so that it is paler on both.
-pub(super) fn pale(RGBColor(red, green, blue): RGBColor) -> RGBColor {
-    let mix = |value: u8| u8::midpoint(value, 0xB4);
-    RGBColor(mix(red), mix(green), mix(blue))
-}
-
 /// The colour of a collector as CSS writes it.
 pub fn colour_code(collector: &str) -> String {
     code(colour(collector))

@@ -3,11 +3,11 @@
 use super::{
     Chart, ChartError,
     canvas::{self, Canvas, NOTE, NOTE_LINE, Side, Weight},
-    front::{LEAST_FLOATING, Spread, coverage, leaking},
+    front::{LEAST_FLOATING, Spread, how_sure, leaking},
     how_often,
     labels::Labels,
-    look::Looks,
-    palette::{self, Ink, colour},
+    look::{Looks, Mark},
+    palette::{Ink, colour},
     words,
 };
 use crate::{
@@ -109,11 +109,10 @@ fn drawn(
 }
 
 fn notes(results: &Results<'_>, plots: &[Plot<'_, '_>]) -> Vec<String> {
-    let runs = results.invocations();
     let mut notes = vec![
         format!(
-            "Medians over {runs} runs, with the least and the most (which hold the median in {:.0} of 100 cases). A collector is pale where another is as good in the medians of all three and, in one, its range lies wholly below. Hollow, right of the line: it leaks for good, so it is on no front. A cross: not every run ended well.",
-            coverage(runs) * 100.0
+            "{} A collector is pale where another is as good in the medians of all three and, in one, its range lies wholly below. Hollow, right of the line: it leaks for good, so it is on no front. A cross: not every run ended well.",
+            how_sure(results.invocations())
         ),
         format!(
             "Dominates: better than {REFERENCE} in that sense, of the programs on which both can be compared. CPU and speed: time of all threads over that of {BASELINE} (lower is better) and throughput over its (higher is better), geometric means over the programs that every collector finished."
@@ -193,7 +192,7 @@ fn draw_plot(
                 canvas.dot(at, 5.5, strong, Ink::Ground.colour())?;
                 canvas.mark(at, 4.0, ink, mark)?;
             } else {
-                canvas.mark(at, 3.5, palette::pale(ink), mark)?;
+                canvas.faint_mark(at, 3.5, ink, mark)?;
             }
             names.take_point(at, 5.0);
         }
@@ -326,11 +325,9 @@ fn draw_standing(
             canvas.dot(at, 6.5, Ink::Strong.colour(), Ink::Ground.colour())?;
             canvas.dot(at, 5.0, ink, Ink::Ground.colour())
         }
-        Standing::Dominated(..) => canvas.dot(at, 3.5, palette::pale(ink), Ink::Ground.colour()),
+        Standing::Dominated(..) => canvas.faint_mark(at, 3.5, ink, Mark::Circle),
         Standing::Out(Out::Leaks(_)) => canvas.hollow(at, 5.0, ink),
-        Standing::Out(Out::Failed(_)) => {
-            canvas.mark(at, 4.0, Ink::Alarm.colour(), super::look::Mark::Cross)
-        }
+        Standing::Out(Out::Failed(_)) => canvas.mark(at, 4.0, Ink::Alarm.colour(), Mark::Cross),
         Standing::Out(Out::Unknown) => {
             canvas.text("–", at, SIZE, Side::Middle, Weight::Normal, Ink::Muted.colour())
         }
