@@ -130,6 +130,7 @@ pub(super) fn draw(
         let or_dash = |told: Option<String>| told.unwrap_or_else(|| "–".to_owned());
         vec![standing.to_owned(), or_dash(pause), or_dash(cpu)]
     };
+    let is_relative = group.cells.iter().any(|cell| cell.cpu.is_some());
     let panel = Panel {
         name: format!("{}-front", super::file_name(&group.label)),
         title: format!("{}: pause, garbage and CPU time together", group.label),
@@ -154,8 +155,9 @@ pub(super) fn draw(
         legend: Legend::of(group, looks, &["", "pause", "CPU time"], figures),
         notes: vec![
             format!(
-                "{} Beside each name: its CPU time, of all threads and the collector's own too, over that of {BASELINE}.",
-                how_sure(results.invocations())
+                "{} Beside each name: its CPU time, of all threads and the collector's own too{}.",
+                how_sure(results.invocations()),
+                if is_relative { format!(", over that of {BASELINE}") } else { String::new() }
             ),
             "Solid and bold: on the front, for no other is as good in pause, garbage and CPU time and certainly better in one. Pale: behind another. Hollow, at the right: never freed, and so on no front.".to_owned(),
             Garbage::of(group).meaning().to_owned(),
@@ -250,11 +252,16 @@ fn paint(
                 Some(cpu) => units::ratio(cpu.estimate),
                 None => duration(point.cpu_ns.median),
             };
-            let name = format!("{} {cpu}", cell.label);
+            // In a crowd the name goes without its CPU time, and settings without the name; the row below has both.
+            let settings = cell.label.strip_prefix(cell.collector).unwrap_or_default();
+            let settings = settings.trim_start_matches(" (").trim_end_matches(')');
+            let short = if settings.is_empty() { &cell.label } else { settings };
+            let texts =
+                [format!("{} {cpu}", cell.label), format!("{short} {cpu}"), short.to_owned()];
             let at = places.of(point);
             let (weight, ink) =
                 if is_front { (Weight::Bold, strong) } else { (Weight::Normal, muted) };
-            names.near(canvas, &name, at, 6.0, (weight, ink))?;
+            names.near_any(canvas, &texts, at, 6.0, (weight, ink))?;
         }
     }
     if leaking.is_empty() {
@@ -273,12 +280,8 @@ fn paint(
     }
     for leak in leaking {
         let (label, bytes) = (&group.cells[leak.place].label, units::bytes(leak.bytes));
-        let texts = [format!("{label} leaks {bytes}"), format!("{label} {bytes}"), bytes];
-        let mut is_written = false;
-        for text in texts {
-            is_written =
-                is_written || names.near(canvas, &text, at(leak), 5.0, (Weight::Normal, muted))?;
-        }
+        let texts = [format!("{label} {bytes}"), bytes];
+        names.near_any(canvas, &texts, at(leak), 5.0, (Weight::Normal, muted))?;
     }
     Ok(())
 }

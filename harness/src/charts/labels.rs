@@ -93,6 +93,23 @@ impl Labels {
         Ok(false)
     }
 
+    /// Writes the first of some texts for which there is room beside a point or further off.
+    pub(super) fn near_any(
+        &mut self,
+        canvas: &Canvas<'_>,
+        texts: &[String],
+        at: (f64, f64),
+        radius: f64,
+        (weight, ink): (Weight, RGBColor),
+    ) -> Result<bool, ChartError> {
+        for text in texts {
+            if self.near(canvas, text, at, radius, (weight, ink))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn write(
         &mut self,
         canvas: &Canvas<'_>,
