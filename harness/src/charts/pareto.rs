@@ -83,7 +83,7 @@ fn drawn(
     let rows = plots.len().div_ceil(COLUMNS) as f64;
     let table_at = HEAD + PITCH.1 * rows + 10.0;
     let notes_at = table_at + ROWS_HEAD + ROW * tallies.len() as f64 + 24.0;
-    let notes = notes(results, plots);
+    let notes = notes(results);
     let room = width - 2.0 * LEFT;
     let lines: usize = notes.iter().map(|note| words::wrap(note, NOTE, room).len()).sum();
     let height = notes_at + NOTE_LINE * lines as f64 + 4.0;
@@ -108,7 +108,7 @@ fn drawn(
     })
 }
 
-fn notes(results: &Results<'_>, plots: &[Plot<'_, '_>]) -> Vec<String> {
+fn notes(results: &Results<'_>) -> Vec<String> {
     let mut notes = vec![
         format!(
             "{} A collector is pale where another is as good in the medians of all three and, in one, its range lies wholly below. Hollow, right of the line: it leaks for good, so it is on no front. A cross: not every run ended well.",
@@ -118,24 +118,19 @@ fn notes(results: &Results<'_>, plots: &[Plot<'_, '_>]) -> Vec<String> {
             "Dominates: better than {REFERENCE} in that sense, of the programs on which both can be compared. CPU and speed: time of all threads over that of {BASELINE} (lower is better) and throughput over its (higher is better), geometric means over the programs that every collector finished."
         ),
     ];
-    notes.extend(failures(plots));
+    notes.extend(failures(results));
     notes.push(how_often(results));
     notes
 }
 
-/// Whose cross stands for what; `None` if there is none.
-fn failures(plots: &[Plot<'_, '_>]) -> Option<String> {
-    let failed = plots.iter().zip(1..).flat_map(|(Plot { group, front }, number)| {
-        group.cells.iter().zip(&front.standings).filter_map(
-            move |(cell, standing)| match standing {
-                Standing::Out(Out::Failed(told)) => {
-                    Some(format!("{} on {number}: {told}", cell.label))
-                }
-                _ => None,
-            },
-        )
-    });
-    let failed: Vec<String> = failed.collect();
+/// Who did not end well where, whether or not the others of that workload can be compared; `None` if everyone did.
+fn failures(results: &Results<'_>) -> Option<String> {
+    let cells =
+        results.groups.iter().flat_map(|group| group.cells.iter().map(move |cell| (group, cell)));
+    let failed = cells.filter(|(_, cell)| !cell.failures().is_empty());
+    let failed: Vec<String> = failed
+        .map(|(group, cell)| format!("{} on {}: {}", cell.label, group.label, cell.failures()))
+        .collect();
     (!failed.is_empty()).then(|| format!("Did not end well: {}.", failed.join("; ")))
 }
 
