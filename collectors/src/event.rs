@@ -53,7 +53,8 @@ pub enum Event {
         freed_bytes: u64,
     },
     /// This number is that of a thread of the collector's own, from now on until it is used again: what it does is no
-    /// pause, and its time is the collector's.
+    /// pause, and its time is the collector's. The thread says so when it begins, whenever it has done what it was asked
+    /// for, and before it leaves, so that an observer can read what the thread has used by then.
     CollectorThread,
     /// A sample of the heap, at collections and whenever a mutator takes memory.
     Heap {

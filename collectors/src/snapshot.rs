@@ -358,7 +358,7 @@ impl Snapshot {
                 scope.spawn(move || {
                     let seat = Seat::of_collector(core);
                     let marked = marking.work(worker, || seat.answer());
-                    seat.core.world.detach(seat.index);
+                    seat.leave();
                     marked
                 })
             };

@@ -4,12 +4,15 @@
 //! is better.
 
 mod canvas;
+mod front;
+mod labels;
 mod legend;
 mod look;
 mod memory;
 mod overview;
 mod palette;
 mod panel;
+mod pareto;
 mod pauses_and_leaks;
 mod percentiles;
 mod picture;
@@ -48,6 +51,8 @@ pub struct Chart {
 pub enum Section {
     /// Everything at a glance.
     Overview,
+    /// Who beats whom in pause, garbage and CPU time together.
+    Front,
     /// Pauses, and what was leaked and floated meanwhile.
     Garbage,
     /// What it costs in speed.
@@ -76,6 +81,8 @@ pub struct ChartError {
 pub fn draw(results: &Results<'_>, samples: &Samples) -> Result<Vec<Chart>, ChartError> {
     let looks = Looks::of(results);
     let mut charts = vec![overview::draw(results, &looks)?];
+    let pareto = pareto::draw(results, &looks).transpose()?;
+    charts.extend(pareto.map(|chart| chart.of(Section::Front)));
     for (section, drawn) in [
         (Section::Garbage, pauses_and_leaks::draw(results)?),
         (Section::Throughput, throughput::draw(results, &looks)?),
@@ -85,10 +92,10 @@ pub fn draw(results: &Results<'_>, samples: &Samples) -> Result<Vec<Chart>, Char
         charts.extend(drawn.into_iter().map(|chart| chart.of(section)));
     }
     for (group, place) in results.groups.iter().zip(0..) {
-        let mut mine = vec![
-            percentiles::pauses(results, group, &looks)?,
-            timeline::draw(results, group, &looks, samples)?,
-        ];
+        let mut mine: Vec<Chart> =
+            front::draw(results, group, &looks).transpose()?.into_iter().collect();
+        mine.push(percentiles::pauses(results, group, &looks)?);
+        mine.push(timeline::draw(results, group, &looks, samples)?);
         mine.extend(memory::draw(results, group, &looks).transpose()?);
         mine.extend(percentiles::latency(results, group, &looks).transpose()?);
         charts.extend(mine.into_iter().map(|chart| chart.of(Section::Workload(place))));

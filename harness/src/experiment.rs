@@ -19,6 +19,8 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("pauses-and-leaks", include_str!("../experiments/pauses-and-leaks.toml")),
     ("thresholds", include_str!("../experiments/thresholds.toml")),
     ("scaling", include_str!("../experiments/scaling.toml")),
+    ("concurrent", include_str!("../experiments/concurrent.toml")),
+    ("under-collection", include_str!("../experiments/under-collection.toml")),
 ];
 
 /// Pauses of at least this are kept one by one, unless the experiment says otherwise.

@@ -272,7 +272,7 @@ mod tests {
     fn what_was_cut_short_is_kept_and_what_is_added_stands_on_its_own() {
         let folder = tempfile::tempdir().unwrap();
         Folder::create(folder.path()).unwrap();
-        let cut = b"{\"schema\":2,\xff";
+        let cut = b"{\"schema\":3,\xff";
         fs::write(folder.path().join(RUNS), cut).unwrap();
         let record = synthetic::record("refcount", "rings", 1);
         Folder::reopen(folder.path()).unwrap().add(&record, &[]).unwrap();

@@ -54,6 +54,8 @@ pub struct Answer {
     pub wall_ns: u64,
     /// CPU time of all its threads in that time.
     pub cpu_ns: u64,
+    /// The part of it that threads of the collector's own used; only of a timed run.
+    pub collector_cpu_ns: Option<u64>,
     /// Allocations and stores to slots.
     pub operations: Option<u64>,
     /// Pauses in that time; only of a timed run.

@@ -125,7 +125,9 @@ fn timed<C: Collector, W: Workload>(
         message,
         checksum: outcome.map(checksum),
         wall_ns: end - wall,
-        cpu_ns: cpu_ns.saturating_sub(hiccup.cpu_ns),
+        // Watching and waiting are the harness's, and no part of the program.
+        cpu_ns: cpu_ns.saturating_sub(hiccup.cpu_ns + pacer.awaited_ns()),
+        collector_cpu_ns: Some(recording.collector_cpu_ns),
         operations: outcome.map(|outcome| outcome.operations),
         pauses: Some(Pauses::of(&recording, job.pause_floor_ns)),
         time_to_stop: Some(recording.stops),

@@ -41,6 +41,13 @@ pub fn render(results: &Results<'_>, charts: &[Chart], check: Option<&Matrix>) -
     push_section(
         &mut page,
         charts,
+        Section::Front,
+        "front",
+        "Pause, garbage and CPU time together",
+    );
+    push_section(
+        &mut page,
+        charts,
         Section::Garbage,
         "left-behind",
         "Pauses and what was left behind",
@@ -94,7 +101,10 @@ fn push_section(page: &mut String, charts: &[Chart], section: Section, id: &str,
     if mine.is_empty() {
         return;
     }
-    let is_wide = matches!(section, Section::Overview | Section::Garbage | Section::Throughput);
+    let is_wide = matches!(
+        section,
+        Section::Overview | Section::Front | Section::Garbage | Section::Throughput
+    );
     page.push_str(&format!("<section id=\"{id}\"><h2>{title}</h2>\n"));
     match mine.as_slice() {
         [only] if is_wide => push_chart(page, only, "wide"),

@@ -14,8 +14,11 @@ use collectors::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version of the format; it is raised when a field changes its meaning or goes away.
-pub const SCHEMA: u32 = 2;
+/// The version of the format; it is raised when a field is added, changes its meaning or goes away.
+pub const SCHEMA: u32 = 3;
+
+/// The oldest version that can still be read: what it does not say is `null`.
+pub const OLDEST_SCHEMA: u32 = 2;
 
 /// No 99.9th percentile of fewer pauses than this: ten must lie beyond it.
 pub const PAUSES_FOR_P999: u64 = 10_000;
@@ -53,8 +56,11 @@ pub struct Record {
     pub checksum: Option<String>,
     /// Time of the workload, from its preparation until its last root was dropped.
     pub wall_ns: u64,
-    /// CPU time of all its threads in that time.
+    /// CPU time of all its threads in that time, in the program and in the system.
     pub cpu_ns: u64,
+    /// The part of it that threads of the collector's own used; `null` of an audited run and before schema 3.
+    #[serde(default)]
+    pub collector_cpu_ns: Option<u64>,
     /// Allocations and stores to slots, the same under every collector.
     pub operations: Option<u64>,
     /// Pauses in that time, over all mutators. This and the next three are `null` of an audited run.
@@ -142,6 +148,9 @@ pub struct Pauses {
     pub count: u64,
     /// Their sum.
     pub total_ns: u64,
+    /// The CPU time that they took, each on its own thread; `null` before schema 3.
+    #[serde(default)]
+    pub total_cpu_ns: Option<u64>,
     /// Half of them were no longer than this; `null` if there are none.
     pub p50_ns: Option<u64>,
     /// The 90th percentile.
@@ -282,14 +291,23 @@ impl TryFrom<Vec<u64>> for Moment {
 impl Pauses {
     /// What a recording says of pauses of at least a floor.
     pub fn of(recording: &Recording, floor_ns: u64) -> Self {
-        let Recording { histogram, total_ns, max_ns, max_cpu_ns, below_floor, unclocked, .. } =
-            recording;
+        let Recording {
+            histogram,
+            total_ns,
+            total_cpu_ns,
+            max_ns,
+            max_cpu_ns,
+            below_floor,
+            unclocked,
+            ..
+        } = recording;
         // A bucket's value may be a little above the longest pause that fell into it.
         let quantile = |share| histogram.quantile(share).map(|value| value.min(*max_ns));
         Self {
             floor_ns,
             count: histogram.count(),
             total_ns: *total_ns,
+            total_cpu_ns: Some(*total_cpu_ns),
             p50_ns: quantile(0.5),
             p90_ns: quantile(0.9),
             p99_ns: quantile(0.99),
@@ -304,7 +322,16 @@ impl Pauses {
 
     /// Time spent in all clocked pauses, short ones included.
     pub fn all_ns(&self) -> u64 {
-        self.total_ns + self.below_floor.values().map(|total| total.total_ns).sum::<u64>()
+        self.total_ns + self.shorter_ns()
+    }
+
+    /// CPU time of the same; a short one is taken to have run all the time.
+    pub fn all_cpu_ns(&self) -> Option<u64> {
+        Some(self.total_cpu_ns? + self.shorter_ns())
+    }
+
+    fn shorter_ns(&self) -> u64 {
+        self.below_floor.values().map(|total| total.total_ns).sum()
     }
 }
 

@@ -11,6 +11,12 @@
 //! the last reading is older than that, and after a pause only if the pause was that long. In between a thread is taken to
 //! have run all the time; one that was taken off its core for longer shows as a reading that is too old. The CPU time
 //! of a long pause is thus off by at most that interval, and that of a shorter one is its wall time, an upper bound.
+//!
+//! # Threads of the collector's own
+//!
+//! What they do is no pause, and the CPU time that they use is the collector's. It is read on the thread itself, whenever it
+//! says that it has done what it was asked for, and at whatever else it reports if the last reading is old; of a round that
+//! is under way when the recording is taken, what came after that is missing.
 
 mod trace;
 
@@ -24,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    thread::{self, ThreadId},
 };
 use trace::Trace;
 
@@ -58,8 +65,12 @@ pub struct Recording {
     pub total_ns: u64,
     /// The longest, exactly.
     pub max_ns: u64,
+    /// The CPU time of all of them, each on its own thread.
+    pub total_cpu_ns: u64,
     /// The most CPU time that any one took.
     pub max_cpu_ns: u64,
+    /// CPU time of threads of the collector's own.
+    pub collector_cpu_ns: u64,
     /// Pauses that were clocked and found shorter than the floor.
     pub below_floor: BTreeMap<Cause, Total>,
     /// Pauses that the collector knew to be too short for a clock.
@@ -172,7 +183,15 @@ impl Observer for Recorder {
         let now = self.clock.now();
         let lane = self.lanes[mutator % LANES].get_or_init(Mutex::default);
         let mut lane = lock(lane);
+        let is_collector = lane.is_collector();
+        if is_collector {
+            lane.work(now, event == Event::CollectorThread);
+        } else if lane.collector.is_some() {
+            lane.belong_to_mutator();
+        }
         match event {
+            Event::CollectorThread if !is_collector => lane.belong_to_collector(now),
+            Event::PauseBegan { .. } | Event::PauseEnded { .. } if is_collector => {}
             Event::PauseBegan { .. } => lane.begin(&self.clock),
             Event::PauseEnded { cause, objects, estimated } => {
                 lane.end(now, mutator, cause, objects, estimated, self.floor_ns);
@@ -205,6 +224,8 @@ struct Lane {
     open: Option<Open>,
     /// The last reading of the CPU clock, and when it was made.
     cpu: Option<Reading>,
+    /// The thread of the collector's own whose number this is, if it is that of one.
+    collector: Option<ThreadId>,
     stop_requested: Option<u64>,
     seen: Recording,
     /// The last sample of the heap that this mutator made.
@@ -227,6 +248,34 @@ struct Reading {
 }
 
 impl Lane {
+    /// Whether the calling thread is the collector's own. A number is used again, so another thread is a mutator.
+    fn is_collector(&self) -> bool {
+        self.collector.is_some_and(|collector| collector == thread::current().id())
+    }
+
+    /// The calling thread is the collector's own from now on; all that it has used so far is the collector's too.
+    fn belong_to_collector(&mut self, now: u64) {
+        self.collector = Some(thread::current().id());
+        self.cpu = Some(Reading { wall_ns: now, cpu_ns: 0 });
+        self.work(now, true);
+    }
+
+    /// The number is that of a mutator again, whose clock is another.
+    fn belong_to_mutator(&mut self) {
+        self.collector = None;
+        self.cpu = None;
+    }
+
+    /// Counts what the collector's thread has used since the last reading, if that `must` be known or is old.
+    fn work(&mut self, now: u64, must: bool) {
+        let last = self.cpu.unwrap_or(Reading { wall_ns: now, cpu_ns: 0 });
+        if must || now.saturating_sub(last.wall_ns) >= CPU_CLOCK_EVERY_NS {
+            let cpu_ns = thread_cpu_ns();
+            self.seen.collector_cpu_ns += cpu_ns.saturating_sub(last.cpu_ns);
+            self.cpu = Some(Reading { wall_ns: now, cpu_ns });
+        }
+    }
+
     fn begin(&mut self, clock: &Clock) {
         debug_assert!(self.open.is_none(), "pauses were expected not to nest");
         let mut now = clock.now();
@@ -322,6 +371,7 @@ impl Recording {
     fn keep(&mut self, sample: Sample) {
         self.histogram.record(sample.wall_ns);
         self.total_ns += sample.wall_ns;
+        self.total_cpu_ns += sample.cpu_ns;
         self.max_ns = self.max_ns.max(sample.wall_ns);
         self.max_cpu_ns = self.max_cpu_ns.max(sample.cpu_ns);
         if self.samples.len() < SAMPLES_KEPT {
@@ -333,6 +383,8 @@ impl Recording {
         self.histogram.merge(&other.histogram);
         self.samples.extend(other.samples);
         self.total_ns += other.total_ns;
+        self.total_cpu_ns += other.total_cpu_ns;
+        self.collector_cpu_ns += other.collector_cpu_ns;
         self.max_ns = self.max_ns.max(other.max_ns);
         self.max_cpu_ns = self.max_cpu_ns.max(other.max_cpu_ns);
         for (cause, total) in other.below_floor {

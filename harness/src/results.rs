@@ -5,6 +5,7 @@
 
 pub mod bootstrap;
 pub mod cautions;
+pub mod front;
 mod kinds;
 pub mod samples;
 pub mod speeds;
@@ -13,6 +14,7 @@ pub mod verdict;
 use crate::{
     histogram::Histogram,
     record::{Pauses, Record, Status},
+    recorder::Stops,
 };
 use bootstrap::Interval;
 use collectors::audit::{Drag, Leaks};
@@ -64,14 +66,23 @@ pub struct Cell<'r> {
     pub pauses: Option<Merged>,
     /// Time of a run, in nanoseconds.
     pub wall_ns: Option<Range>,
-    /// CPU time of a run, in nanoseconds.
+    /// CPU time of a run, of all its threads, in nanoseconds.
     pub cpu_ns: Option<Range>,
+    /// The part of it that threads of the collector's own used; `None` if it is not known.
+    pub collector_cpu_ns: Option<Range>,
+    /// The share of it that they used.
+    pub collector_share: Option<Range>,
+    /// How long it took to stop all mutators.
+    pub stops: Option<Stopping>,
     /// Operations in a second, relative to the baseline in the same invocation.
     pub relative: Option<Range>,
     /// The same for each run.
     pub speeds: Vec<f64>,
     /// The ratio of the mean times, the baseline's over this one's, and how far it can be trusted.
     pub speed: Option<Interval>,
+    /// The same of CPU time: this one's mean for each operation over the baseline's. What a collector does on a core that
+    /// the program leaves idle is in it.
+    pub cpu: Option<Interval>,
     /// Latencies of all runs that ended well; `None` if the workload serves no requests.
     pub latency: Option<Latencies>,
     /// What became of the memory, in bytes.
@@ -93,10 +104,23 @@ pub struct Merged {
     pub count: Range,
     /// Time in all clocked pauses of a run, shorter ones included, in nanoseconds.
     pub all_ns: Range,
+    /// CPU time of the same, in nanoseconds; `None` if it is not known.
+    pub all_cpu_ns: Option<Range>,
     /// Clocked pauses below the floor, over all runs.
     pub shorter: u64,
     /// Pauses that had no clock, over all runs.
     pub unclocked: u64,
+}
+
+/// Stops of the world in several runs: from the request until the last mutator had stopped.
+#[derive(Debug)]
+pub struct Stopping {
+    /// How many in a run.
+    pub count: Range,
+    /// How long they took in a run together, in nanoseconds.
+    pub total_ns: Range,
+    /// The slowest of each run, in nanoseconds.
+    pub longest_ns: Range,
 }
 
 /// What became of the memory of several runs, in bytes.
@@ -258,9 +282,18 @@ impl<'r> Cell<'r> {
             pauses: Merged::of(&ok),
             wall_ns: Range::over(&ok, |run| run.wall_ns),
             cpu_ns: Range::over(&ok, |run| run.cpu_ns),
+            collector_cpu_ns: Range::of(
+                ok.iter().filter_map(|run| run.collector_cpu_ns).map(to_f64),
+            ),
+            collector_share: Range::of(ok.iter().filter_map(|run| {
+                (run.cpu_ns > 0)
+                    .then(|| Some(to_f64(run.collector_cpu_ns?) / to_f64(run.cpu_ns)))?
+            })),
+            stops: Stopping::of(&ok),
             relative: Range::of(speeds.iter().copied()),
             speeds,
             speed: None,
+            cpu: None,
             latency: Latencies::of(&ok),
             memory: Memory::of(&ok, &audited),
             runs,
@@ -318,6 +351,9 @@ impl Merged {
             max_cpu_ns: pauses.iter().map(|pauses| pauses.max_cpu_ns).max()?,
             count: over(|pauses| pauses.count)?,
             all_ns: over(Pauses::all_ns)?,
+            all_cpu_ns: Range::of(
+                pauses.iter().filter_map(|pauses| pauses.all_cpu_ns()).map(to_f64),
+            ),
             shorter: pauses
                 .iter()
                 .flat_map(|pauses| pauses.below_floor.values())
@@ -340,6 +376,19 @@ pub fn carried(histogram: &Histogram, share: f64) -> Option<u64> {
     let beyond = to_f64(histogram.count()) * (1.0 - share);
     // Rounding must not take away the last of exactly enough samples.
     histogram.quantile(share).filter(|_| beyond > 9.999)
+}
+
+impl Stopping {
+    fn of(runs: &[&Record]) -> Option<Self> {
+        let stops: Vec<&Stops> = runs.iter().filter_map(|run| run.time_to_stop.as_ref()).collect();
+        let over =
+            |value: fn(&Stops) -> u64| Range::of(stops.iter().map(|stops| to_f64(value(stops))));
+        Some(Self {
+            count: over(|stops| stops.count)?,
+            total_ns: over(|stops| stops.total_ns)?,
+            longest_ns: over(|stops| stops.max_ns)?,
+        })
+    }
 }
 
 impl Memory {

@@ -1,12 +1,19 @@
 //! Summary: the results as a table for programs and as one for people.
 
 use crate::{
-    results::{BASELINE, Cell, Group, Range, Results, carried, cautions, round, verdict},
+    results::{
+        BASELINE, Cell, Group, Range, Results,
+        bootstrap::Interval,
+        carried, cautions,
+        front::{self, Front, REFERENCE},
+        round, verdict,
+    },
+    table::Times,
     units,
 };
 
 /// The quantities of a table for programs, each with its unit.
-const COLUMNS: [&str; 48] = [
+const COLUMNS: [&str; 62] = [
     "workload",
     "parameters",
     "threads",
@@ -26,13 +33,24 @@ const COLUMNS: [&str; 48] = [
     "longest_pause_max_ns",
     "longest_pause_cpu_ns",
     "paused_per_run_median_ns",
+    "paused_cpu_per_run_median_ns",
+    "stops_per_run_median",
+    "time_to_stop_per_run_median_ns",
+    "time_to_stop_max_ns",
     "wall_min_ns",
     "wall_median_ns",
     "wall_max_ns",
+    "cpu_min_ns",
     "cpu_median_ns",
+    "cpu_max_ns",
+    "collector_threads_cpu_median_ns",
+    "collector_threads_cpu_share",
     "speed_ratio",
     "speed_ratio_ci95_low",
     "speed_ratio_ci95_high",
+    "cpu_ratio",
+    "cpu_ratio_ci95_low",
+    "cpu_ratio_ci95_high",
     "allocated_bytes",
     "leaked_max_bytes",
     "leak_allowed_bytes",
@@ -42,6 +60,8 @@ const COLUMNS: [&str; 48] = [
     "side_tables_max_bytes",
     "live_mean_bytes",
     "floating_mean_bytes",
+    "floating_mean_min_bytes",
+    "floating_mean_max_bytes",
     "floating_peak_bytes",
     "leaked_structural_bytes",
     "leaked_policy_bytes",
@@ -55,14 +75,18 @@ const COLUMNS: [&str; 48] = [
     "latency_simple_p999_ns",
     "hiccup_max_ns",
     "rss_peak_max_bytes",
+    "front",
 ];
 
 /// A row for every configuration, those that failed included; what is not known is empty. The first row is the head.
 pub fn csv(results: &Results<'_>) -> String {
     let mut text = COLUMNS.join(",") + "\n";
     for group in &results.groups {
-        for cell in &group.cells {
-            let row: Vec<String> = row(group, cell).iter().map(|field| quoted(field)).collect();
+        let front = Front::of(group);
+        for (place, cell) in group.cells.iter().enumerate() {
+            let standing = front.as_ref().map(|front| front.standings[place].told(group));
+            let row = row(group, cell, standing.unwrap_or_default());
+            let row: Vec<String> = row.iter().map(|field| quoted(field)).collect();
             text.push_str(&row.join(","));
             text.push('\n');
         }
@@ -70,12 +94,15 @@ pub fn csv(results: &Results<'_>) -> String {
     text
 }
 
-fn row(group: &Group<'_>, cell: &Cell<'_>) -> [String; COLUMNS.len()] {
+fn row(group: &Group<'_>, cell: &Cell<'_>, standing: String) -> [String; COLUMNS.len()] {
     let settings = cell.runs.iter().chain(&cell.audited).next().map(|run| run.settings.to_string());
     let pauses = cell.pauses.as_ref();
     let percentile = |share| number(pauses.and_then(|pauses| pauses.percentile(share)));
     let longest = pauses.map(|pauses| pauses.longest_ns);
     let bounds = cell.speed.and_then(|speed| speed.bounds);
+    let cpu_bounds = cell.cpu.and_then(|cpu| cpu.bounds);
+    let stops = cell.stops.as_ref();
+    let floating = cell.memory.as_ref().and_then(|memory| memory.floating_mean);
     let ratio = |value: Option<f64>| value.map(|value| format!("{value:.5}")).unwrap_or_default();
     let memory = cell.memory.as_ref();
     let leaks = memory.and_then(|memory| memory.leaks);
@@ -107,13 +134,24 @@ fn row(group: &Group<'_>, cell: &Cell<'_>) -> [String; COLUMNS.len()] {
         high(longest),
         number(pauses.map(|pauses| pauses.max_cpu_ns)),
         median(pauses.map(|pauses| pauses.all_ns)),
+        median(pauses.and_then(|pauses| pauses.all_cpu_ns)),
+        median(stops.map(|stops| stops.count)),
+        median(stops.map(|stops| stops.total_ns)),
+        high(stops.map(|stops| stops.longest_ns)),
         low(cell.wall_ns),
         median(cell.wall_ns),
         high(cell.wall_ns),
+        low(cell.cpu_ns),
         median(cell.cpu_ns),
+        high(cell.cpu_ns),
+        median(cell.collector_cpu_ns),
+        ratio(cell.collector_share.map(|share| share.median)),
         ratio(cell.speed.map(|speed| speed.estimate)),
         ratio(bounds.map(|bounds| bounds.0)),
         ratio(bounds.map(|bounds| bounds.1)),
+        ratio(cell.cpu.map(|cpu| cpu.estimate)),
+        ratio(cpu_bounds.map(|bounds| bounds.0)),
+        ratio(cpu_bounds.map(|bounds| bounds.1)),
         median(memory.map(|memory| memory.allocated)),
         high(memory.map(|memory| memory.leaked)),
         number(memory.map(|memory| memory.expected)),
@@ -122,7 +160,9 @@ fn row(group: &Group<'_>, cell: &Cell<'_>) -> [String; COLUMNS.len()] {
         high(memory.map(|memory| memory.blocks)),
         high(memory.map(|memory| memory.side_tables)),
         median(memory.and_then(|memory| memory.live)),
-        median(memory.and_then(|memory| memory.floating_mean)),
+        median(floating),
+        low(floating),
+        high(floating),
         high(memory.and_then(|memory| memory.floating_peak)),
         number(leaks.map(|leaks| leaks.structural.bytes)),
         number(leaks.map(|leaks| leaks.policy.bytes)),
@@ -136,6 +176,7 @@ fn row(group: &Group<'_>, cell: &Cell<'_>) -> [String; COLUMNS.len()] {
         waits(|latency| &latency.simple, 0.999),
         worst(|run| run.hiccup_max_ns),
         worst(|run| run.rss_peak),
+        standing,
     ]
 }
 
@@ -184,8 +225,9 @@ pub fn markdown(results: &Results<'_>) -> String {
         text.push_str("\n## Read with care\n\n");
         cautions.iter().for_each(|caution| text.push_str(&format!("- {caution}\n")));
     }
+    push_fronts(&mut text, results);
     text.push_str(&format!(
-        "\n## Figures\n\nSpeed is throughput over that of `{BASELINE}`, with the bounds of 95 in 100 cases in brackets; floating is what was dead and not yet freed, on average; a dash is what is not known.\n"
+        "\n## Figures\n\nSpeed is throughput over that of `{BASELINE}`, and CPU the CPU time over its, of all threads, each with the bounds of 95 in 100 cases in brackets; floating is what was dead and not yet freed, on average; a dash is what is not known.\n"
     ));
     for group in &results.groups {
         push_group(&mut text, group);
@@ -194,20 +236,77 @@ pub fn markdown(results: &Results<'_>) -> String {
     text
 }
 
-fn push_group(text: &mut String, group: &Group<'_>) {
+/// Who is on the front, over all workloads and on each of them.
+fn push_fronts(text: &mut String, results: &Results<'_>) {
+    let tallies = front::tallies(results);
+    if tallies.is_empty() {
+        return;
+    }
     text.push_str(&format!(
-        "\n### {}\n\n| collector | longest pause | p99 | pauses a run | paused a run | floating | leaked | peak held | speed | runs |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n",
-        group.label
+        "\n## Fronts\n\n{}\n\n| collector | on the front | dominates `{REFERENCE}` | dominated by it |\n|---|---:|---:|---:|\n",
+        front::MEANING
     ));
-    for cell in &group.cells {
-        let row: Vec<String> =
-            figures(cell).iter().map(|figure| figure.replace('|', "\\|")).collect();
-        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    for tally in &tallies {
+        let of = |number: Option<usize>| {
+            let number = number.filter(|_| tally.compared > 0);
+            number
+                .map_or_else(|| "–".to_owned(), |number| format!("{number} of {}", tally.compared))
+        };
+        text.push_str(&format!(
+            "| {} | {} | {} | {} |\n",
+            tally.label.replace('|', "\\|"),
+            of(Some(tally.on_front)),
+            of(tally.dominates),
+            of(tally.is_dominated)
+        ));
+    }
+    text.push('\n');
+    for group in &results.groups {
+        let Some(front) = Front::of(group) else { continue };
+        let cells = group.cells.iter().zip(&front.standings);
+        let on_front: Vec<&str> = cells
+            .filter(|(_, standing)| standing.is_front())
+            .map(|(cell, _)| cell.label.as_str())
+            .collect();
+        text.push_str(&format!("- **{}**: {}\n", group.label, on_front.join(", ")));
     }
 }
 
-fn figures(cell: &Cell<'_>) -> [String; 10] {
+fn push_group(text: &mut String, group: &Group<'_>) {
+    text.push_str(&format!(
+        "\n### {}\n\n| collector | longest pause | p99 | pauses a run | floating | leaked | peak held | front | runs |\n\
+         |---|---:|---:|---:|---:|---:|---:|---|---|\n",
+        group.label
+    ));
+    let front = Front::of(group);
+    for (place, cell) in group.cells.iter().enumerate() {
+        let standing = front.as_ref().map(|front| front.standings[place].told(group));
+        push_row(text, &figures(cell, standing.unwrap_or_else(|| "–".to_owned())));
+    }
+    text.push_str(
+        "\n| collector | speed | CPU | wall a run | CPU a run | on its own threads | paused a run | on the CPU | stops a run | to stop, a run | slowest stop |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    for cell in &group.cells {
+        let mut times = Times::of(cell, "–");
+        times.speed = with_bounds(cell.speed).unwrap_or(times.speed);
+        times.cpu_ratio = with_bounds(cell.cpu).unwrap_or(times.cpu_ratio);
+        let row: Vec<String> = std::iter::once(cell.label.clone()).chain(times.columns()).collect();
+        push_row(text, &row);
+    }
+}
+
+fn push_row(text: &mut String, row: &[String]) {
+    let row: Vec<String> = row.iter().map(|figure| figure.replace('|', "\\|")).collect();
+    text.push_str(&format!("| {} |\n", row.join(" | ")));
+}
+
+fn with_bounds(interval: Option<Interval>) -> Option<String> {
+    let Interval { estimate, bounds } = interval?;
+    bounds.map(|(low, high)| units::ratio_range(low, estimate, high))
+}
+
+fn figures(cell: &Cell<'_>, standing: String) -> [String; 9] {
     let absent = || "–".to_owned();
     let pauses = cell.pauses.as_ref();
     let memory = cell.memory.as_ref();
@@ -218,10 +317,6 @@ fn figures(cell: &Cell<'_>) -> [String; 10] {
         _ => units::duration(round(pauses.longest_ns.high)),
     });
     let p99 = pauses.and_then(|pauses| pauses.percentile(0.99));
-    let speed = cell.speed.map(|speed| match speed.bounds {
-        Some((low, high)) => units::ratio_range(low, speed.estimate, high),
-        None => units::ratio(speed.estimate),
-    });
     let failures = cell.failures();
     let runs = if failures.is_empty() { format!("{} ok", cell.runs.len()) } else { failures };
     [
@@ -229,11 +324,10 @@ fn figures(cell: &Cell<'_>) -> [String; 10] {
         longest.unwrap_or_else(absent),
         p99.map_or_else(absent, units::duration),
         pauses.map_or_else(absent, |pauses| units::count(round(pauses.count.median))),
-        pauses.map_or_else(absent, |pauses| units::duration(round(pauses.all_ns.median))),
         bytes(memory.and_then(|memory| memory.floating_mean)),
         bytes(memory.map(|memory| memory.leaked)),
         bytes(memory.map(|memory| memory.peak_held)),
-        speed.unwrap_or_else(absent),
+        standing,
         runs,
     ]
 }
@@ -261,6 +355,10 @@ mod tests {
         let counting = rows.iter().find(|row| row[place("collector")] == "refcount").unwrap();
         assert_eq!(counting[place("leaked_structural_bytes")], "200000");
         assert!(counting[place("speed_ratio_ci95_low")] < counting[place("speed_ratio_ci95_high")]);
+        assert_eq!(counting[place("front")], "leaks 200 kB");
+        let other = rows.iter().find(|row| row[place("collector")] == "tuned").unwrap();
+        assert_eq!(other[place("collector_threads_cpu_share")], "0.00000");
+        assert!(other[place("cpu_min_ns")] < other[place("cpu_max_ns")]);
         assert_eq!(counting[place("parameters")], r#"{"objects":10000,"words":2}"#);
     }
 
@@ -292,6 +390,9 @@ mod tests {
             "5 of 5 out-of-memory",
             "1 of 5 crashed",
             "### requests",
+            "## Fronts",
+            "| refcount | – |",
+            "| on its own threads |",
             "| generational (threshold = 700) |",
         ] {
             assert!(text.contains(told), "{told:?} is missing in {text}");

@@ -41,6 +41,7 @@ pub(crate) fn record(collector: &str, workload: &str, invocation: u32) -> Record
         let ns = 10_000 + n * n * 3 + noise;
         recording.histogram.record(ns);
         recording.total_ns += ns;
+        recording.total_cpu_ns += ns;
         recording.max_ns = recording.max_ns.max(ns);
     }
     recording.max_cpu_ns = recording.max_ns;
@@ -69,6 +70,7 @@ pub(crate) fn record(collector: &str, workload: &str, invocation: u32) -> Record
         checksum: Some("000000000000002a".to_owned()),
         wall_ns: wall_ns + noise,
         cpu_ns: wall_ns,
+        collector_cpu_ns: Some(0),
         operations: Some(300_000),
         pauses: Some(Pauses::of(&recording, 10_000)),
         time_to_stop: Some(Stops::default()),
@@ -112,6 +114,7 @@ pub(crate) fn failed(collector: &str, workload: &str, invocation: u32, status: S
         checksum: None,
         operations: None,
         pauses: None,
+        collector_cpu_ns: None,
         time_to_stop: None,
         hiccup_max_ns: None,
         collections: None,

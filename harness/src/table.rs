@@ -1,7 +1,7 @@
 //! Table of text for the terminal.
 
 use crate::{
-    results::{Cell, Range, Results, round},
+    results::{BASELINE, Cell, Range, Results, bootstrap::Interval, round},
     units,
 };
 use collectors::Cause;
@@ -54,43 +54,114 @@ impl Table {
     }
 }
 
-/// The results, a line a workload and collector.
+/// The results, a line a workload and collector: pauses and memory first, then where the time went.
 pub fn results(results: &Results<'_>) -> String {
-    let speed = format!(">speed/{}", crate::results::BASELINE);
-    let mut table = Table::new(&[
+    let mut pauses = Table::new(&[
         "workload",
         "collector",
         ">longest pause",
         ">p99",
         ">pauses",
-        ">paused/run",
         ">floating",
         ">leaked",
         ">peak held",
-        &speed,
         "runs",
+    ]);
+    let (speed, cpu) = (format!(">speed/{BASELINE}"), format!(">CPU/{BASELINE}"));
+    let mut times = Table::new(&[
+        "workload",
+        "collector",
+        &speed,
+        &cpu,
+        ">wall/run",
+        ">CPU/run",
+        ">on its threads",
+        ">paused/run",
+        ">on the CPU",
+        ">stops/run",
+        ">to stop/run",
+        ">slowest stop",
     ]);
     for group in &results.groups {
         for (index, cell) in group.cells.iter().enumerate() {
-            let workload = if index == 0 { group.label.clone() } else { String::new() };
-            table.row([workload, cell.label.clone()].into_iter().chain(figures(cell)));
+            let workload = if index == 0 { group.label.as_str() } else { "" };
+            let names = || [workload.to_owned(), cell.label.clone()].into_iter();
+            pauses.row(names().chain(figures(cell)));
+            times.row(names().chain(Times::of(cell, "-").columns()));
         }
     }
-    table.render()
+    format!("{}\n{}", pauses.render(), times.render())
+}
+
+/// Where the time of a cell's median run went, in words.
+#[derive(Debug)]
+pub struct Times {
+    /// Throughput over the baseline's.
+    pub speed: String,
+    /// CPU time over the baseline's, which stands beside every speed.
+    pub cpu_ratio: String,
+    /// Time on the wall.
+    pub wall: String,
+    /// CPU time of all threads.
+    pub cpu: String,
+    /// The share of it on threads of the collector's own.
+    pub on_threads: String,
+    /// Time in pauses, of all threads.
+    pub paused: String,
+    /// CPU time in them.
+    pub paused_cpu: String,
+    /// Stops of the world.
+    pub stops: String,
+    /// Time until all had stopped, together.
+    pub to_stop: String,
+    /// The same of the slowest stop of all runs.
+    pub slowest: String,
+}
+
+impl Times {
+    /// The times of a cell; `absent` stands for what is not known.
+    pub fn of(cell: &Cell<'_>, absent: &str) -> Self {
+        let or_absent = |told: Option<String>| told.unwrap_or_else(|| absent.to_owned());
+        let duration = |range: Option<Range>| {
+            or_absent(range.map(|range| units::duration(round(range.median))))
+        };
+        let ratio = |interval: Option<Interval>| {
+            or_absent(interval.map(|interval| units::ratio(interval.estimate)))
+        };
+        let (pauses, stops) = (cell.pauses.as_ref(), cell.stops.as_ref());
+        Self {
+            speed: ratio(cell.speed),
+            cpu_ratio: ratio(cell.cpu),
+            wall: duration(cell.wall_ns),
+            cpu: duration(cell.cpu_ns),
+            on_threads: or_absent(cell.collector_share.map(|share| units::percent(share.median))),
+            paused: duration(pauses.map(|pauses| pauses.all_ns)),
+            paused_cpu: duration(pauses.and_then(|pauses| pauses.all_cpu_ns)),
+            stops: or_absent(stops.map(|stops| units::count(round(stops.count.median)))),
+            to_stop: duration(stops.map(|stops| stops.total_ns)),
+            slowest: or_absent(stops.map(|stops| units::duration(round(stops.longest_ns.high)))),
+        }
+    }
+
+    /// All of them, in their order.
+    pub fn columns(self) -> [String; 10] {
+        let Self { speed, cpu_ratio, wall, cpu, on_threads, .. } = self;
+        let Self { paused, paused_cpu, stops, to_stop, slowest, .. } = self;
+        [speed, cpu_ratio, wall, cpu, on_threads, paused, paused_cpu, stops, to_stop, slowest]
+    }
 }
 
 fn figures(cell: &Cell<'_>) -> Vec<String> {
     let absent = || "-".to_owned();
     let failures = cell.failures();
     let runs = if failures.is_empty() { format!("{} ok", cell.runs.len()) } else { failures };
-    let (mut longest, mut p99, mut count, mut all) = (absent(), absent(), absent(), absent());
+    let (mut longest, mut p99, mut count) = (absent(), absent(), absent());
     if let Some(pauses) = &cell.pauses {
         if pauses.histogram.count() > 0 {
             longest = units::duration(round(pauses.longest_ns.high));
         }
         p99 = pauses.percentile(0.99).map_or_else(absent, units::duration);
         count = units::count(pauses.histogram.count());
-        all = units::duration(round(pauses.all_ns.median));
     }
     let bytes =
         |range: Option<Range>| range.map_or_else(absent, |range| units::bytes(round(range.high)));
@@ -101,16 +172,13 @@ fn figures(cell: &Cell<'_>) -> Vec<String> {
     } else {
         leaked
     };
-    let speed = cell.relative.map_or_else(absent, |relative| units::ratio(relative.median));
     vec![
         longest,
         p99,
         count,
-        all,
         bytes(memory.and_then(|memory| memory.floating_mean)),
         leaked,
         bytes(memory.map(|memory| memory.peak_held)),
-        speed,
         runs,
     ]
 }

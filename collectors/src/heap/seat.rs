@@ -77,8 +77,19 @@ impl<H: Header> Seat<H> {
     pub(crate) fn of_collector(core: Arc<Core<H>>) -> Self {
         let seat = Self::new(core);
         seat.in_pause.set(true);
-        seat.emit(Event::CollectorThread);
+        seat.report_work();
         seat
+    }
+
+    /// Lets the observer see what this thread of the collector's own has done so far.
+    pub(crate) fn report_work(&self) {
+        self.emit(Event::CollectorThread);
+    }
+
+    /// Gives up the place of a thread of the collector's own.
+    pub(crate) fn leave(&self) {
+        self.report_work();
+        self.core.world.detach(self.index);
     }
 
     #[inline(always)]

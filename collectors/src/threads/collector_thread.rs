@@ -71,8 +71,11 @@ impl CollectorThread {
         let mut work = work;
         state.handle = Some(thread::spawn(move || {
             let seat = Seat::of_collector(core);
-            this.serve(&seat.core.world, seat.index, || work(&seat));
-            seat.core.world.detach(seat.index);
+            this.serve(&seat.core.world, seat.index, || {
+                work(&seat);
+                seat.report_work();
+            });
+            seat.leave();
         }));
     }
 

@@ -13,7 +13,7 @@ use plotters::{
         Circle, DrawingArea, IntoDrawingArea, PathElement, Polygon, Rectangle, SVGBackend, Text,
     },
     style::{
-        Color, FontFamily, FontStyle, RGBColor, ShapeStyle, TextStyle,
+        Color, FontFamily, FontStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle,
         text_anchor::{HPos, Pos, VPos},
     },
 };
@@ -24,6 +24,9 @@ const FINE: f64 = 4.0;
 
 /// Plotters divides the size of SVG text by this.
 const FONT_CORRECTION: f64 = 1.24;
+
+/// The opacity of what stands back.
+const FAINT: f64 = 0.45;
 
 /// The size of the text that explains a chart.
 pub(super) const NOTE: f64 = 12.0;
@@ -141,13 +144,7 @@ impl<'b> Canvas<'b> {
         width: f64,
         colour: RGBColor,
     ) -> Result<(), ChartError> {
-        let points: Vec<_> = points.iter().copied().map(point).collect();
-        let style = ShapeStyle {
-            color: colour.to_rgba(),
-            filled: false,
-            stroke_width: fine(width).unsigned_abs(),
-        };
-        self.draw(&PathElement::new(points, style))
+        self.stroke(points, width, colour.to_rgba())
     }
 
     /// A line through points, broken up into dashes.
@@ -217,19 +214,55 @@ impl<'b> Canvas<'b> {
     /// A point of a certain shape.
     pub(super) fn mark(
         &self,
-        (x, y): (f64, f64),
+        at: (f64, f64),
         radius: f64,
         colour: RGBColor,
+        mark: Mark,
+    ) -> Result<(), ChartError> {
+        self.shape(at, radius, colour.to_rgba(), mark)
+    }
+
+    /// A point that stands back, on a light page and on a dark one.
+    pub(super) fn faint_mark(
+        &self,
+        at: (f64, f64),
+        radius: f64,
+        colour: RGBColor,
+        mark: Mark,
+    ) -> Result<(), ChartError> {
+        self.shape(at, radius, colour.mix(FAINT), mark)
+    }
+
+    /// A line that stands back likewise.
+    pub(super) fn faint_line(
+        &self,
+        points: &[(f64, f64)],
+        width: f64,
+        colour: RGBColor,
+    ) -> Result<(), ChartError> {
+        self.stroke(points, width, colour.mix(FAINT))
+    }
+
+    fn shape(
+        &self,
+        (x, y): (f64, f64),
+        radius: f64,
+        colour: RGBAColor,
         mark: Mark,
     ) -> Result<(), ChartError> {
         let corners = |corners: &[(f64, f64)]| -> Vec<(i32, i32)> {
             corners.iter().map(|(dx, dy)| point((x + dx * radius, y + dy * radius))).collect()
         };
         match mark {
-            Mark::Circle => self.dot((x, y), radius, colour, Ink::Ground.colour()),
+            Mark::Circle => {
+                let rim = Ink::Ground.colour();
+                self.draw(&Circle::new(point((x, y)), fine(radius + 1.0), rim.filled()))?;
+                self.draw(&Circle::new(point((x, y)), fine(radius), colour.filled()))
+            }
             Mark::Square => {
                 let side = radius * 0.9;
-                self.bar((x - side, y - side), (x + side, y + side), colour, 1.0)
+                let corners = [(x - side, y - side), (x + side, y + side)].map(point);
+                self.draw(&Rectangle::new(corners, colour.filled()))
             }
             Mark::Triangle => {
                 let shape = corners(&[(0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)]);
@@ -240,14 +273,26 @@ impl<'b> Canvas<'b> {
                 self.draw(&Polygon::new(shape, colour.filled()))
             }
             Mark::Cross => {
-                self.line(&[(x - radius, y - radius), (x + radius, y + radius)], 2.0, colour)?;
-                self.line(&[(x - radius, y + radius), (x + radius, y - radius)], 2.0, colour)
+                self.stroke(&[(x - radius, y - radius), (x + radius, y + radius)], 2.0, colour)?;
+                self.stroke(&[(x - radius, y + radius), (x + radius, y - radius)], 2.0, colour)
             }
             Mark::Plus => {
-                self.line(&[(x - radius, y), (x + radius, y)], 2.0, colour)?;
-                self.line(&[(x, y - radius), (x, y + radius)], 2.0, colour)
+                self.stroke(&[(x - radius, y), (x + radius, y)], 2.0, colour)?;
+                self.stroke(&[(x, y - radius), (x, y + radius)], 2.0, colour)
             }
         }
+    }
+
+    fn stroke(
+        &self,
+        points: &[(f64, f64)],
+        width: f64,
+        colour: RGBAColor,
+    ) -> Result<(), ChartError> {
+        let points: Vec<_> = points.iter().copied().map(point).collect();
+        let style =
+            ShapeStyle { color: colour, filled: false, stroke_width: fine(width).unsigned_abs() };
+        self.draw(&PathElement::new(points, style))
     }
 
     /// A dot with a rim that sets it off from what is below.
@@ -260,6 +305,17 @@ impl<'b> Canvas<'b> {
     ) -> Result<(), ChartError> {
         self.draw(&Circle::new(point(at), fine(radius + 1.0), rim.filled()))?;
         self.draw(&Circle::new(point(at), fine(radius), colour.filled()))
+    }
+
+    /// A ring around the page's own colour.
+    pub(super) fn hollow(
+        &self,
+        at: (f64, f64),
+        radius: f64,
+        colour: RGBColor,
+    ) -> Result<(), ChartError> {
+        self.dot(at, radius, colour, Ink::Ground.colour())?;
+        self.draw(&Circle::new(point(at), fine(radius - 2.0), Ink::Ground.colour().filled()))
     }
 
     /// A small triangle that points down, at its tip.

@@ -10,7 +10,7 @@ use super::{
     words,
 };
 use crate::{
-    results::{BASELINE, Cell, Group, Range, Results},
+    results::{BASELINE, Cell, Group, Range, Results, bootstrap::Interval},
     units,
 };
 
@@ -24,7 +24,7 @@ const HEAD: f64 = 64.0;
 const SIZE: f64 = 12.5;
 
 /// Lines of a cell whose runs ended well.
-const FIGURES: usize = 4;
+const FIGURES: usize = 5;
 
 /// Columns beside each other; what is more goes below.
 const BAND: usize = 8;
@@ -44,10 +44,10 @@ pub(super) fn draw(results: &Results<'_>, looks: &Looks) -> Result<Chart, ChartE
     let heads: f64 = bands.iter().map(|band| head_height(band)).sum();
     let notes = [
         format!(
-            "Longest pause: of all runs. Speed: throughput over that of {BASELINE}. {} Runs that did not end well are named in their cell.",
+            "Longest pause: of all runs. Speed: throughput over that of {BASELINE}. CPU time: of all threads, over its. {} Runs that did not end well are named in their cell.",
             results.groups.first().map_or(Garbage::Held, Garbage::of).meaning()
         ),
-        "Shaded: the best of those that left nothing behind and never failed, where the ranges of all runs (for speed the intervals of 95 in 100 cases) do not overlap with any other's. Nothing is shaded where these runs cannot tell.".to_owned(),
+        "Shaded: the best of those that left nothing behind and never failed, where the ranges of all runs (for speed and CPU time the intervals of 95 in 100 cases) do not overlap with any other's. Nothing is shaded where these runs cannot tell.".to_owned(),
         how_often(results),
     ];
     let room = width - 2.0 * LEFT;
@@ -58,8 +58,7 @@ pub(super) fn draw(results: &Results<'_>, looks: &Looks) -> Result<Chart, ChartE
     canvas::chart("overview", title, (width, height), |canvas| {
         let (strong, muted) = (Ink::Strong.colour(), Ink::Muted.colour());
         canvas.text(title, (LEFT, 28.0), 20.0, Side::Left, Weight::Bold, strong)?;
-        let told =
-            "shorter, faster and fewer bytes are better; a short pause can be bought with garbage";
+        let told = "shorter, faster, less CPU time and fewer bytes are better; a short pause can be bought with garbage, and speed with another core";
         canvas.text(told, (LEFT, 52.0), NOTE, Side::Left, Weight::Normal, muted)?;
         let mut top = HEAD;
         for band in &bands {
@@ -131,7 +130,7 @@ fn draw_row(
     for (text, number) in words::wrap(&group.label, 13.0, LABELS - 12.0).iter().zip(0..) {
         canvas.text(text, (LEFT, line(number)), 13.0, Side::Left, Weight::Bold, strong)?;
     }
-    let names = ["longest pause", "speed", garbage.column(), "leaked"];
+    let names = ["longest pause", "speed", "CPU time", garbage.column(), "leaked"];
     for (name, number) in names.into_iter().zip(0..) {
         let at = (LEFT + LABELS, line(number));
         canvas.text(name, at, NOTE, Side::Left, Weight::Normal, muted)?;
@@ -166,10 +165,12 @@ fn draw_cell(
         return Ok(());
     }
     let speed = cell.speed.map_or_else(|| "–".to_owned(), |speed| units::ratio(speed.estimate));
+    let cpu = cell.cpu.map_or_else(|| "–".to_owned(), |cpu| units::ratio(cpu.estimate));
     let leaked = cell.memory.as_ref().map(|memory| memory.leaked);
     let figures = [
         (longest(cell), is_best(group, cell, |cell| Some(cell.pauses.as_ref()?.longest_ns))),
-        (speed, is_fastest(group, cell)),
+        (speed, is_extreme(group, cell, |cell| cell.speed, |own, other| own > other)),
+        (cpu, is_extreme(group, cell, |cell| cell.cpu, |own, other| own < other)),
         (told(garbage.bytes(cell)), is_best(group, cell, |cell| garbage.bytes(cell))),
         (told(leaked), false),
     ];
@@ -199,13 +200,18 @@ fn is_best(group: &Group<'_>, cell: &Cell<'_>, value: impl Fn(&Cell<'_>) -> Opti
     others.peek().is_some() && others.all(|other| own.high < other.low)
 }
 
-fn is_fastest(group: &Group<'_>, cell: &Cell<'_>) -> bool {
-    let Some(own) = cell.speed.filter(|_| is_fit(cell)) else { return false };
-    let mut others = others(group, cell).filter_map(|other| other.speed).peekable();
-    let is_faster = |other: crate::results::bootstrap::Interval| {
-        own.estimate > other.estimate && own.differs_from(&other)
-    };
-    others.peek().is_some() && others.all(is_faster)
+/// Whether its interval lies beyond those of all others that are fit.
+fn is_extreme(
+    group: &Group<'_>,
+    cell: &Cell<'_>,
+    value: fn(&Cell<'_>) -> Option<Interval>,
+    is_better: fn(f64, f64) -> bool,
+) -> bool {
+    let Some(own) = value(cell).filter(|_| is_fit(cell)) else { return false };
+    let mut others = others(group, cell).filter_map(value).peekable();
+    let is_best =
+        |other: Interval| is_better(own.estimate, other.estimate) && own.differs_from(&other);
+    others.peek().is_some() && others.all(is_best)
 }
 
 fn others<'c, 'r>(group: &'c Group<'r>, cell: &'c Cell<'r>) -> impl Iterator<Item = &'c Cell<'r>> {

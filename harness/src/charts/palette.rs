@@ -29,24 +29,27 @@ const INKS: [(Ink, &str, [RGBColor; 2]); 5] = [
     (Ink::Alarm, "alarm", [RGBColor(0xC6, 0x28, 0x28), RGBColor(0xFF, 0x7B, 0x72)]),
 ];
 
-/// The first seven are Okabe and Ito's; the others were chosen one by one as far from all before them as can be, in OKLab
+/// The colour of each collector by its name, so that one more on the list changes no other's. The first seven colours
+/// are grey and six of Okabe and Ito's; the others were chosen one by one as far from all before them as can be, in OKLab
 /// and for sight without red, green or blue receptors, and so that each stands out from a light and from a dark page.
-const COLLECTORS: [RGBColor; 14] = [
-    RGBColor(0x80, 0x80, 0x80),
-    RGBColor(0xE6, 0x9F, 0x00),
-    RGBColor(0x00, 0x72, 0xB2),
-    RGBColor(0x56, 0xB4, 0xE9),
-    RGBColor(0x00, 0x9E, 0x73),
-    RGBColor(0xD5, 0x5E, 0x00),
-    RGBColor(0xCC, 0x79, 0xA7),
-    RGBColor(0xA8, 0x24, 0x0C),
-    RGBColor(0x60, 0x00, 0xFC),
-    RGBColor(0x3C, 0x60, 0x60),
-    RGBColor(0xB4, 0xC0, 0xA8),
-    RGBColor(0x84, 0x78, 0xFC),
-    RGBColor(0xD8, 0x00, 0xC0),
-    RGBColor(0x8A, 0x6D, 0x3B),
+const COLLECTORS: [(&str, RGBColor); 13] = [
+    ("leak", RGBColor(0x80, 0x80, 0x80)),
+    ("refcount", RGBColor(0xE6, 0x9F, 0x00)),
+    ("deferred", RGBColor(0x3C, 0x60, 0x60)),
+    ("coalescing", RGBColor(0xB4, 0xC0, 0xA8)),
+    ("biased", RGBColor(0xCC, 0x79, 0xA7)),
+    ("generational", RGBColor(0x00, 0x72, 0xB2)),
+    ("tuned", RGBColor(0x56, 0xB4, 0xE9)),
+    ("incremental", RGBColor(0xD8, 0x00, 0xC0)),
+    ("trial-deletion", RGBColor(0x84, 0x78, 0xFC)),
+    ("recycler", RGBColor(0xD5, 0x5E, 0x00)),
+    ("concurrent-counting", RGBColor(0x60, 0x00, 0xFC)),
+    ("mark-sweep", RGBColor(0x00, 0x9E, 0x73)),
+    ("snapshot", RGBColor(0xA8, 0x24, 0x0C)),
 ];
+
+/// The colour of whatever is in a record and has none of its own.
+const STRANGER: RGBColor = RGBColor(0x8A, 0x6D, 0x3B);
 
 /// Rules by which the inks follow the reader's theme; they are part of every chart, and of the page for all of them.
 pub const THEME: Theme = Theme;
@@ -85,10 +88,10 @@ impl Ink {
     }
 }
 
-/// The colour of a collector: by its place in the list, or after all of those if it is not on it.
+/// The colour of a collector.
 pub(super) fn colour(collector: &str) -> RGBColor {
-    let place = collectors::NAMES.iter().position(|name| *name == collector);
-    COLLECTORS[place.unwrap_or(collectors::NAMES.len()) % COLLECTORS.len()]
+    let found = COLLECTORS.iter().find(|(name, _)| *name == collector);
+    found.map_or(STRANGER, |(_, colour)| *colour)
 }
 
 /// The colour of a collector as CSS writes it.
@@ -123,11 +126,93 @@ mod tests {
 
     #[test]
     fn every_collector_of_the_list_has_a_colour_of_its_own() {
-        let mut codes: Vec<String> =
-            collectors::NAMES.iter().map(|name| colour_code(name)).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), collectors::NAMES.len().min(COLLECTORS.len()));
+        for name in collectors::NAMES {
+            assert!(COLLECTORS.iter().any(|(known, _)| known == name), "{name} has no colour");
+        }
+        let mut names: Vec<&str> = COLLECTORS.iter().map(|(name, _)| *name).collect();
+        let mut codes: Vec<String> = names.iter().map(|name| colour_code(name)).collect();
+        codes.push(colour_code("a collector that is not known"));
+        for list in [&mut codes.iter().map(String::as_str).collect(), &mut names] {
+            let length = list.len();
+            list.sort_unstable();
+            list.dedup();
+            assert_eq!(list.len(), length, "{list:?}");
+        }
+    }
+
+    /// What is seen with all receptors, and without those for red, green and blue: G. Machado, M. Oliveira and L.
+    /// Fernandes, *A physiologically-based model for simulation of color vision deficiency*, TVCG 2009.
+    const SIGHTS: [[[f64; 3]; 3]; 4] = [
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        [
+            [0.152_286, 1.052_583, -0.204_868],
+            [0.114_503, 0.786_281, 0.099_216],
+            [-0.003_882, -0.048_116, 1.051_998],
+        ],
+        [
+            [0.367_322, 0.860_646, -0.227_968],
+            [0.280_085, 0.672_501, 0.047_413],
+            [-0.011_820, 0.042_940, 0.968_881],
+        ],
+        [
+            [1.255_528, -0.076_749, -0.178_779],
+            [-0.078_411, 0.930_809, 0.147_602],
+            [0.004_733, 0.691_367, 0.303_900],
+        ],
+    ];
+
+    fn times(matrix: &[[f64; 3]; 3], [x, y, z]: [f64; 3]) -> [f64; 3] {
+        matrix.map(|[a, b, c]| a * x + b * y + c * z)
+    }
+
+    /// The colour in B. Ottosson's OKLab (2020), in which equal distances look equal, as one kind of sight sees it.
+    fn seen(RGBColor(red, green, blue): RGBColor, sight: &[[f64; 3]; 3]) -> [f64; 3] {
+        let linear = [red, green, blue].map(|value| {
+            let value = f64::from(value) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        });
+        let light = times(sight, linear).map(|value| value.clamp(0.0, 1.0));
+        let cones = times(
+            &[
+                [0.412_221_470_8, 0.536_332_536_3, 0.051_445_992_9],
+                [0.211_903_498_2, 0.680_699_545_1, 0.107_396_956_6],
+                [0.088_302_461_9, 0.281_718_837_6, 0.629_978_700_5],
+            ],
+            light,
+        );
+        times(
+            &[
+                [0.210_454_255_3, 0.793_617_785_0, -0.004_072_046_8],
+                [1.977_998_495_1, -2.428_592_205_0, 0.450_593_709_9],
+                [0.025_904_037_1, 0.782_771_766_2, -0.808_675_766_0],
+            ],
+            cones.map(f64::cbrt),
+        )
+    }
+
+    fn distance(one: RGBColor, other: RGBColor, sight: &[[f64; 3]; 3]) -> f64 {
+        let pairs = seen(one, sight).into_iter().zip(seen(other, sight));
+        pairs.map(|(one, other)| (one - other).powi(2)).sum::<f64>().sqrt()
+    }
+
+    #[test]
+    fn any_two_collectors_can_be_told_apart_and_from_the_page_with_any_kind_of_sight() {
+        for (place, (name, colour)) in COLLECTORS.iter().enumerate() {
+            for sight in &SIGHTS {
+                for ground in [RGBColor(0xFE, 0xFE, 0xFE), RGBColor(0x0D, 0x11, 0x17)] {
+                    assert!(distance(*colour, ground, sight) > 0.2, "{name} on {ground:?}");
+                }
+            }
+            for (other, its) in &COLLECTORS[..place] {
+                let [full, rest @ ..] =
+                    SIGHTS.each_ref().map(|sight| distance(*colour, *its, sight));
+                assert!(full > 0.12, "{name} and {other}: {full}");
+                // Okabe and Ito's green is nearly grey without green receptors; nothing else is nearly anything.
+                let is_grey_and_green = (*name, *other) == ("mark-sweep", "leak");
+                let least = if is_grey_and_green { 0.03 } else { 0.06 };
+                assert!(rest.iter().all(|sight| *sight > least), "{name} and {other}: {rest:?}");
+            }
+        }
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl Scale {
         Self { spread: Spread::Logarithmic, low, high: high.max(low * 10.0), from, to }
     }
 
+    /// The least value.
+    pub(super) fn low(&self) -> f64 {
+        self.low
+    }
+
     /// The same values at other places.
     pub(super) fn onto(&self, from: f64, to: f64) -> Self {
         Self { from, to, ..*self }

@@ -143,7 +143,11 @@ fn threads(
         height: HEIGHT,
         paint: Box::new(|canvas, frame| curves(canvas, frame, series, looks, &throughput)),
     });
-    let plots = [throughputs, plot(series, looks, "Longest pause", longest)];
+    let plots = [
+        throughputs,
+        plot(series, looks, "CPU time for a thousand operations", cpu),
+        plot(series, looks, "Longest pause", longest),
+    ];
     panel(
         results,
         series,
@@ -171,6 +175,14 @@ fn per_object(cell: &Cell<'_>) -> Option<Range> {
 fn throughput(cell: &Cell<'_>) -> Option<Range> {
     Range::of(cell.ok().filter_map(|run| {
         (run.wall_ns > 0).then(|| Some(to_f64(run.operations?) * 1e3 / to_f64(run.wall_ns)))?
+    }))
+}
+
+/// Of all threads, in nanoseconds for a thousand operations.
+fn cpu(cell: &Cell<'_>) -> Option<Range> {
+    Range::of(cell.ok().filter_map(|run| {
+        let operations = run.operations.filter(|operations| *operations > 0)?;
+        Some(to_f64(run.cpu_ns) * 1e3 / to_f64(operations))
     }))
 }
 

@@ -2,14 +2,14 @@
 
 use super::{
     Chart, ChartError,
-    canvas::{Canvas, NOTE, Side, Weight},
+    canvas::{Canvas, NOTE, Weight},
     how_often,
+    labels::Labels,
     legend::{Garbage, Legend, Row, told},
     look::{Look, Looks},
     palette::Ink,
     panel::{Axis, Better, Frame, Panel, Plot},
     scale::{Scale, decade_above, decade_below},
-    words,
 };
 use crate::{
     results::{Cell, Group, Results, round, to_f64},
@@ -151,7 +151,8 @@ fn paint(
     line.sort_by(|left, right| left.0.total_cmp(&right.0));
     canvas.line(&line, 1.5, Ink::Muted.colour())?;
     let radius = |point: &Point<'_>| 10.0 * (point.cpu / most).sqrt().max(0.3);
-    let mut taken: Vec<[f64; 4]> = Vec::new();
+    let within = [frame.left, frame.top - 4.0, frame.right + 16.0, frame.bottom];
+    let mut labels = Labels::new(within, NOTE);
     for point in points {
         let (x, y) = frame.place((point.garbage, point.pause));
         let size = radius(point);
@@ -159,52 +160,21 @@ fn paint(
         if point.leaks {
             canvas.dot((x, y), size * 0.5, Ink::Ground.colour(), Ink::Ground.colour())?;
         }
-        taken.push([x - size, y - size, x + size, y + size]);
+        labels.take_point((x, y), size);
     }
     for (point, number) in points.iter().zip(1..) {
-        let (x, y) = frame.place((point.garbage, point.pause));
+        let at = frame.place((point.garbage, point.pause));
         let settings = point.cell.label.strip_prefix(point.cell.collector).unwrap_or_default();
         let settings = settings.trim_start_matches(" (").trim_end_matches(')');
         let is_swept = point.cell.collector == collector && !settings.is_empty();
         let name = if is_swept { settings } else { point.cell.collector };
+        // In a crowd a point goes by its number; its row below has the figures.
         let texts = [format!("{number}: {name}"), number.to_string()];
-        let places = texts.iter().flat_map(|text| beside(text, (x, y), radius(point)));
-        let free = places.into_iter().find(|(_, _, rect)| {
-            rect[0] >= frame.left
-                && rect[2] <= frame.right + 16.0
-                && rect[1] >= frame.top - 4.0
-                && rect[3] <= frame.bottom
-                && !taken.iter().any(|other| overlap(rect, other))
-        });
-        // In a crowd a point goes without its name; its row below has the figures.
-        if let Some((text, side, rect)) = free {
-            let x = match side {
-                Side::Left => rect[0],
-                Side::Middle => f64::midpoint(rect[0], rect[2]),
-                Side::Right => rect[2],
-            };
-            let at = (x, f64::midpoint(rect[1], rect[3]));
-            canvas.text(text, at, NOTE, side, Weight::Normal, Ink::Strong.colour())?;
-            taken.push(rect);
-        }
+        let texts = texts.iter().map(String::as_str);
+        let ink = (Weight::Normal, Ink::Strong.colour());
+        labels.beside(canvas, texts, at, radius(point), ink)?;
     }
     Ok(())
-}
-
-/// Right of a point, left of it, above and below.
-fn beside(text: &str, (x, y): (f64, f64), radius: f64) -> [(&str, Side, [f64; 4]); 4] {
-    let (width, gap) = (words::width(text, NOTE), radius + 4.0);
-    [
-        (Side::Left, x + gap, y),
-        (Side::Right, x - gap - width, y),
-        (Side::Middle, x - width / 2.0, y - gap - 6.0),
-        (Side::Middle, x - width / 2.0, y + gap + 6.0),
-    ]
-    .map(|(side, left, y)| (text, side, [left, y - 8.0, left + width, y + 8.0]))
-}
-
-fn overlap(one: &[f64; 4], other: &[f64; 4]) -> bool {
-    one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
 }
 
 /// Those that leave nothing behind and that no other such beats in both pause and garbage.

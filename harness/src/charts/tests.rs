@@ -13,10 +13,10 @@ fn there_are_charts_of_everything_and_of_each_workload() {
     let charts = draw(&Results::of(&records).unwrap(), &Samples::default()).unwrap();
     let names: Vec<&str> = charts.iter().map(|chart| chart.name.as_str()).collect();
     let of_each = ["friends", "rings"].map(|workload| {
-        ["percentiles", "timeline", "memory"].map(|chart| format!("{workload}-{chart}"))
+        ["front", "percentiles", "timeline", "memory"].map(|chart| format!("{workload}-{chart}"))
     });
-    assert_eq!(names[..3], ["overview", "pauses-and-leaks", "throughput"]);
-    assert_eq!(names[3..], of_each.concat());
+    assert_eq!(names[..4], ["overview", "pareto", "pauses-and-leaks", "throughput"]);
+    assert_eq!(names[4..], of_each.concat());
     for chart in charts {
         assert!(
             chart.svg.starts_with("<svg ") && chart.svg.trim_end().ends_with("</svg>"),
@@ -39,7 +39,7 @@ fn there_are_charts_of_everything_and_of_each_workload() {
 fn a_chart_says_what_was_measured_how_often_and_which_direction_is_better() {
     let records = synthetic::records();
     let charts = draw(&Results::of(&records).unwrap(), &Samples::default()).unwrap();
-    let first = &charts[1].svg;
+    let first = &charts[2].svg;
     for told in [
         "Pauses of 10 µs or more",
         "3 runs of each configuration",

@@ -1,4 +1,5 @@
-//! The chart of throughput relative to the baseline: for each workload, and the mean over those that everyone finished.
+//! The chart of throughput relative to the baseline, beside the CPU time that it costs: for each workload, and the mean over
+//! those that everyone finished.
 
 use super::{
     Chart, ChartError,
@@ -12,23 +13,27 @@ use super::{
     words,
 };
 use crate::{
-    results::{BASELINE, Group, Results, bootstrap::Interval},
+    results::{BASELINE, Cell, Group, Results, bootstrap::Interval},
     units,
 };
+use plotters::style::RGBColor;
 
 const HEAD: f64 = 104.0;
 const GROUP: f64 = 34.0;
 const ROW: f64 = 25.0;
 const LABELS: f64 = 46.0;
-const PLOT: f64 = 440.0;
-const SPEED: f64 = 200.0;
-const COLUMN: f64 = 90.0;
+const PLOT: f64 = 300.0;
+const CPU_PLOT: f64 = 170.0;
+const RATIO: f64 = 168.0;
+const COLUMN: f64 = 80.0;
 const SIZE: f64 = 13.0;
 
 /// Where the columns of one chart stand.
 struct Layout {
     plot: Scale,
     speed: f64,
+    cpu_plot: Scale,
+    cpu: f64,
     columns: [f64; 2],
     width: f64,
 }
@@ -44,13 +49,20 @@ pub(super) fn draw(results: &Results<'_>, looks: &Looks) -> Result<Vec<Chart>, C
     let fastest = ends.map(|speed| speed.bounds.map_or(speed.estimate, |bounds| bounds.1));
     let runs = cells().flat_map(|cell| cell.speeds.iter().copied());
     let fastest = fastest.chain(runs).fold(1.0, f64::max);
+    let ends = cells().filter_map(|cell| cell.cpu);
+    let dearest = ends.map(|cpu| cpu.bounds.map_or(cpu.estimate, |bounds| bounds.1));
+    let dearest = dearest.fold(1.0, f64::max);
     let left = LABELS + labels.min(420.0) + 16.0;
-    let right = left + PLOT;
+    let speed = left + PLOT + RATIO;
+    let cpu_left = speed + 24.0;
+    let cpu = cpu_left + CPU_PLOT + RATIO;
     let layout = Layout {
-        plot: Scale::linear(0.0, fastest * 1.02, left, right),
-        speed: right + SPEED,
-        columns: [right + SPEED + COLUMN, right + SPEED + 2.0 * COLUMN],
-        width: right + SPEED + 2.0 * COLUMN + 24.0,
+        plot: Scale::linear(0.0, fastest * 1.02, left, left + PLOT),
+        speed,
+        cpu_plot: Scale::linear(0.0, dearest * 1.02, cpu_left, cpu_left + CPU_PLOT),
+        cpu,
+        columns: [cpu + COLUMN, cpu + 2.0 * COLUMN],
+        width: cpu + 2.0 * COLUMN + 24.0,
     };
     let portions = portions(&results.groups);
     let charts = portions.iter().enumerate();
@@ -72,7 +84,7 @@ fn one(
     let room = layout.width - 48.0;
     let lines: usize = notes.iter().map(|note| words::wrap(note, NOTE, room).len()).sum();
     let height = bottom + 44.0 + NOTE_LINE * lines as f64;
-    let title = portion.name(&format!("Throughput relative to {BASELINE}"), ": ");
+    let title = portion.name(&format!("Throughput and CPU time relative to {BASELINE}"), ": ");
     let name = portion.name("throughput", "-");
     canvas::chart(&super::file_name(&name), &title, (layout.width, height), |canvas| {
         head(canvas, &title, layout, bottom)?;
@@ -90,7 +102,10 @@ fn one(
                     let at = (LABELS - 12.0, top + ROW / 2.0);
                     canvas.mark(at, 5.0, ink, looks.look(cell).mark)?;
                 }
-                row(canvas, label, Some(*speed), &[], ink, top + ROW / 2.0, layout)?;
+                let cpu = results.overall.cpu.iter().find(|(other, _)| other == label);
+                let cpu = cpu.map(|(_, cpu)| *cpu);
+                let shown = Shown { speed: Some(*speed), runs: &[], cpu, ink };
+                row(canvas, label, &shown, top + ROW / 2.0, layout)?;
                 top += ROW;
             }
         }
@@ -105,7 +120,7 @@ fn one(
 
 fn notes(results: &Results<'_>, is_first: bool) -> Vec<String> {
     let mut notes = vec![format!(
-        "Operations (allocations and stores to slots) in a second of wall time, over those of {BASELINE}, as the ratio of mean times. Whiskers and brackets: 95 of 100 cases, by 10,000 resamples of the invocations with replacement; of fewer than three invocations there is no interval, of fewer than ten it is somewhat too narrow. Pale: each run over {BASELINE}'s in the same invocation."
+        "Speed: operations (allocations and stores to slots) in a second of wall time, over those of {BASELINE}, as the ratio of mean times. Whiskers and brackets: 95 of 100 cases, by 10,000 resamples of the invocations with replacement; of fewer than three invocations there is no interval, of fewer than ten it is somewhat too narrow. Pale: each run over {BASELINE}'s in the same invocation. CPU time: of all threads, those of the collector's own included, for each operation, likewise; what is faster and costs more of it has used a core that was idle."
     )];
     if is_first && !results.overall.left_out.is_empty() {
         let left_out: Vec<String> = results
@@ -129,28 +144,37 @@ fn notes(results: &Results<'_>, is_first: bool) -> Vec<String> {
 fn head(canvas: &Canvas<'_>, title: &str, layout: &Layout, bottom: f64) -> Result<(), ChartError> {
     let (strong, muted, faint) = (Ink::Strong.colour(), Ink::Muted.colour(), Ink::Grid.colour());
     canvas.text(title, (24.0, 28.0), 20.0, Side::Left, Weight::Bold, strong)?;
-    let left = layout.plot.ends().0;
-    canvas.text(
-        "further right is better",
-        (left, 84.0),
-        NOTE,
-        Side::Left,
-        Weight::Normal,
-        muted,
-    )?;
-    let columns = [(layout.speed, "ratio (95 %)")];
-    for (x, column) in columns {
-        canvas.text(column, (x, 84.0), SIZE, Side::Right, Weight::Bold, strong)?;
+    for (scale, name, told, column, right) in [
+        (&layout.plot, "speed", "further right is better", "ratio (95 %)", layout.speed),
+        (&layout.cpu_plot, "CPU time", "further left is better", "ratio (95 %)", layout.cpu),
+    ] {
+        let left = scale.ends().0;
+        canvas.text(name, (left, 66.0), SIZE, Side::Left, Weight::Bold, strong)?;
+        canvas.text(told, (left, 84.0), NOTE, Side::Left, Weight::Normal, muted)?;
+        canvas.text(column, (right, 84.0), NOTE, Side::Right, Weight::Normal, muted)?;
+        let mut taken = f64::MIN;
+        for tick in scale.ticks() {
+            let x = scale.place(tick);
+            canvas.line(&[(x, HEAD), (x, bottom)], 0.75, faint)?;
+            let label = format!("{}×", (tick * 100.0).round() / 100.0);
+            let label = if tick == 0.0 { "0" } else { &label };
+            let half = words::width(label, NOTE) / 2.0;
+            if x - half > taken {
+                canvas.text(
+                    label,
+                    (x, bottom + 14.0),
+                    NOTE,
+                    Side::Middle,
+                    Weight::Normal,
+                    muted,
+                )?;
+                taken = x + half + 4.0;
+            }
+        }
+        let one = scale.place(1.0);
+        canvas.dashes((one, HEAD), (one, bottom), muted)?;
     }
-    for tick in layout.plot.ticks() {
-        let x = layout.plot.place(tick);
-        canvas.line(&[(x, HEAD), (x, bottom)], 0.75, faint)?;
-        let label = format!("{}×", (tick * 100.0).round() / 100.0);
-        let label = if tick == 0.0 { "0" } else { &label };
-        canvas.text(label, (x, bottom + 14.0), NOTE, Side::Middle, Weight::Normal, muted)?;
-    }
-    let one = layout.plot.place(1.0);
-    canvas.dashes((one, HEAD), (one, bottom), muted)
+    Ok(())
 }
 
 fn block(canvas: &Canvas<'_>, label: &str, top: f64, layout: &Layout) -> Result<(), ChartError> {
@@ -177,7 +201,9 @@ fn draw_group(
         let middle = top + ROW / 2.0;
         let ink = colour(cell.collector);
         canvas.mark((LABELS - 12.0, middle), 5.0, ink, looks.look(cell).mark)?;
-        row(canvas, &cell.label, cell.speed, &cell.speeds, ink, middle, layout)?;
+        let Cell { speed, speeds: runs, cpu, .. } = cell;
+        let shown = Shown { speed: *speed, runs, cpu: *cpu, ink };
+        row(canvas, &cell.label, &shown, middle, layout)?;
         let failures = cell.failures();
         if !failures.is_empty() {
             // On the side that is free.
@@ -198,37 +224,56 @@ fn draw_group(
     Ok(top)
 }
 
+/// What a row shows.
+struct Shown<'s> {
+    speed: Option<Interval>,
+    /// The speed of each run.
+    runs: &'s [f64],
+    cpu: Option<Interval>,
+    ink: RGBColor,
+}
+
 fn row(
     canvas: &Canvas<'_>,
     label: &str,
-    speed: Option<Interval>,
-    runs: &[f64],
-    ink: plotters::style::RGBColor,
+    shown: &Shown<'_>,
     middle: f64,
     layout: &Layout,
 ) -> Result<(), ChartError> {
-    let strong = Ink::Strong.colour();
-    let (left, right) = layout.plot.ends();
+    let left = layout.plot.ends().0;
     let label = words::fit(label, SIZE, left - LABELS - 8.0);
+    let strong = Ink::Strong.colour();
     canvas.text(&label, (LABELS, middle), SIZE, Side::Left, Weight::Normal, strong)?;
-    let Some(speed) = speed else { return Ok(()) };
-    for run in runs {
+    for run in shown.runs {
         let x = layout.plot.place(*run);
-        canvas.bar((x - 1.5, middle - 6.0), (x + 1.5, middle + 6.0), ink, 0.35)?;
+        canvas.bar((x - 1.5, middle - 6.0), (x + 1.5, middle + 6.0), shown.ink, 0.35)?;
     }
-    let place = |value: f64| layout.plot.place(value).min(right);
-    if let Some((low, high)) = speed.bounds {
-        let (low, high) = (place(low), place(high));
+    interval(canvas, shown.speed, &layout.plot, (layout.speed, middle), shown.ink)?;
+    interval(canvas, shown.cpu, &layout.cpu_plot, (layout.cpu, middle), shown.ink)
+}
+
+/// Draws a ratio with its whiskers, and writes it flush with the right.
+fn interval(
+    canvas: &Canvas<'_>,
+    interval: Option<Interval>,
+    scale: &Scale,
+    (right, middle): (f64, f64),
+    ink: RGBColor,
+) -> Result<(), ChartError> {
+    let Some(Interval { estimate, bounds }) = interval else { return Ok(()) };
+    let strong = Ink::Strong.colour();
+    if let Some((low, high)) = bounds {
+        let (low, high) = (scale.place(low), scale.place(high));
         canvas.line(&[(low, middle), (high, middle)], 2.0, strong)?;
         for x in [low, high] {
             canvas.line(&[(x, middle - 5.0), (x, middle + 5.0)], 1.5, strong)?;
         }
     }
-    canvas.dot((place(speed.estimate), middle), 4.5, ink, Ink::Ground.colour())?;
-    let told = match speed.bounds {
-        Some((low, high)) if low == high => units::ratio(speed.estimate),
-        Some((low, high)) => units::ratio_range(low, speed.estimate, high),
-        None => format!("{} (no interval)", units::ratio(speed.estimate)),
+    canvas.dot((scale.place(estimate), middle), 4.5, ink, Ink::Ground.colour())?;
+    let told = match bounds {
+        Some((low, high)) if low == high => units::ratio(estimate),
+        Some((low, high)) => units::ratio_range(low, estimate, high),
+        None => format!("{} (no interval)", units::ratio(estimate)),
     };
-    canvas.text(&told, (layout.speed, middle), SIZE, Side::Right, Weight::Normal, strong)
+    canvas.text(&told, (right, middle), SIZE, Side::Right, Weight::Normal, strong)
 }

@@ -1,7 +1,7 @@
 //! Records read from a folder, and what is said of those that cannot be.
 
 use super::{FolderError, RUNS, name_of, refused};
-use crate::record::{Record, SCHEMA};
+use crate::record::{OLDEST_SCHEMA, Record, SCHEMA};
 use serde::Deserialize;
 use std::{
     fs,
@@ -100,12 +100,12 @@ fn record(line: &str) -> Result<Record, String> {
     };
     let version: Version = serde_json::from_str(line).map_err(corrupt)?;
     match version.schema {
-        SCHEMA => serde_json::from_str(line).map_err(corrupt),
+        OLDEST_SCHEMA..=SCHEMA => serde_json::from_str(line).map_err(corrupt),
         newer if newer > SCHEMA => Err(format!(
-            "its schema is {newer}, expected {SCHEMA}; read it with the program that wrote it, or a newer one"
+            "its schema is {newer}, expected {OLDEST_SCHEMA} to {SCHEMA}; read it with the program that wrote it, or a newer one"
         )),
         older => Err(format!(
-            "its schema is {older}, expected {SCHEMA}; read it with the program that wrote it, \
+            "its schema is {older}, expected {OLDEST_SCHEMA} to {SCHEMA}; read it with the program that wrote it, \
              whose commit is in the line, or make the runs again with this one"
         )),
     }
@@ -123,16 +123,22 @@ mod tests {
         results.add(&synthetic::records()[0], &[]).unwrap();
         let file = folder.path().join(RUNS);
         let whole = fs::read_to_string(&file).unwrap();
-        let newer = whole.replace("\"schema\":2", "\"schema\":3");
-        let older = whole.replace("\"schema\":2", "\"schema\":1");
+        let newer = whole.replace("\"schema\":3", "\"schema\":4");
+        let older = whole.replace("\"schema\":3", "\"schema\":1");
         let cut = &whole[..whole.len() / 2];
         fs::write(&file, format!("{whole}{newer}not JSON\n{older}{whole}{cut}")).unwrap();
         let read = read(folder.path()).unwrap();
         assert_eq!(read.records.len(), 2);
         let expected = [
-            ("line 2 of `", "its schema is 3, expected 2; read it with the program that wrote it"),
+            (
+                "line 2 of `",
+                "its schema is 4, expected 2 to 3; read it with the program that wrote it",
+            ),
             ("line 3 of `", "it is not a record (expected ident at line 1 column 2); `cyclotron"),
-            ("line 4 of `", "its schema is 1, expected 2; read it with the program that wrote it"),
+            (
+                "line 4 of `",
+                "its schema is 1, expected 2 to 3; read it with the program that wrote it",
+            ),
             ("line 6 of `", "it is cut short (EOF while parsing"),
         ];
         assert_eq!(read.skipped.len(), expected.len());
@@ -142,6 +148,28 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn what_an_older_record_does_not_say_is_not_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut results = Folder::create(folder.path()).unwrap();
+        let new = &synthetic::records()[1];
+        results.add(new, &[]).unwrap();
+        let file = folder.path().join(RUNS);
+        let whole = fs::read_to_string(&file).unwrap();
+        let cpu = new.pauses.as_ref().unwrap().total_cpu_ns.unwrap();
+        let mut older = whole.replace("\"schema\":3", "\"schema\":2");
+        for added in ["\"collector_cpu_ns\":0,".to_owned(), format!("\"total_cpu_ns\":{cpu},")] {
+            assert!(older.contains(&added), "{added} in {older}");
+            older = older.replace(&added, "");
+        }
+        fs::write(&file, older).unwrap();
+        let read = read(folder.path()).unwrap();
+        assert!(read.skipped.is_empty(), "{:?}", read.skipped);
+        let mut expected = Record { schema: 2, collector_cpu_ns: None, ..new.clone() };
+        expected.pauses.as_mut().unwrap().total_cpu_ns = None;
+        assert_eq!(read.records, [expected]);
     }
 
     #[test]

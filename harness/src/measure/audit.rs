@@ -50,6 +50,7 @@ pub(super) fn audited<C: Collector, W: Workload>(
         checksum: outcome.map(checksum),
         wall_ns,
         cpu_ns,
+        collector_cpu_ns: None,
         operations: outcome.map(|outcome| outcome.operations),
         pauses: None,
         time_to_stop: None,

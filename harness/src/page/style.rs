@@ -70,6 +70,9 @@ what the collector had left for later. Both count an object's header, slots and 
 with several threads that differs a little from run to run. <b>Structural</b> leaks are those that a collector can never free, <b>policy</b> leaks those that one more collection frees, anything else is a bug.</li>\n\
 <li><b>Time</b> is that of the workload alone, from its preparation until its last root was dropped; the final collections are not in it. \
 <b>Speed</b> is operations (allocations and stores to slots) in a second; one that frees can be faster than one that never does, \
-because memory that is used again is in the cache and need not be asked of the system.</li>\n\
+because memory that is used again is in the cache and need not be asked of the system. <b>CPU time</b> is that of all threads of the process, in the program and in the system; \
+a collector that works beside the program on a core of its own is fast by the wall clock and pays here. The part on threads of its own is what they themselves had read when they last finished something.</li>\n\
+<li>The <b>front</b> has every collector that no other one dominates, by the medians over invocations of longest pause, mean floating bytes and CPU time: \
+one dominates another if it is worse in none of the three and in at least one its range over invocations lies wholly below the other's.</li>\n\
 <li><b>Percentiles</b> are of the pauses of all invocations together, from histograms that keep each to within 0.1 %, and are shown only where ten pauses lie beyond. \
 Ranges are the least and the most of all invocations. Intervals of speeds hold in 95 of 100 cases: 10,000 times as many invocations as there are were drawn from them with replacement.</li>\n</ul>\n";

@@ -15,8 +15,8 @@ fn the_page_needs_nothing_else() {
     for loaded in ["src=", "@import", "url(", "<script", "<link"] {
         assert!(!page.contains(loaded), "{loaded:?} would load something");
     }
-    // Three of everything, and three of each workload.
-    assert_eq!(page.matches("<svg ").count(), 3 + 2 * 3);
+    // Four of everything, and four of each workload.
+    assert_eq!(page.matches("<svg ").count(), 4 + 2 * 4);
     assert!(page.contains("prefers-color-scheme:dark"));
 }
 
@@ -32,6 +32,7 @@ fn the_verdict_comes_first_and_the_method_last() {
     let places: Vec<usize> = [
         "Verdict",
         "At a glance",
+        "Pause, garbage and CPU",
         "Pauses and",
         "What it costs",
         "Each workload",

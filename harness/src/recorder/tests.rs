@@ -143,3 +143,42 @@ fn panics_of_finalizers_are_counted_and_the_first_is_kept() {
     let panics = recorder.take().panics;
     assert_eq!((panics.count, panics.first), (2, Some(("Person".to_owned(), "one".to_owned()))));
 }
+
+/// Uses the CPU for at least so long.
+fn work(ms: u64) {
+    let until = thread_cpu_ns() + ms * 1_000_000;
+    while thread_cpu_ns() < until {}
+}
+
+#[test]
+fn the_cpu_time_of_a_thread_of_the_collectors_own_is_the_collectors_and_no_pause() {
+    let recorder = Recorder::new(0);
+    work(5);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            recorder.event(7, Event::CollectorThread);
+            work(20);
+            thread::sleep(Duration::from_millis(20));
+            pause(&recorder, 7, Cause::Collection, || ());
+            recorder.event(7, Event::CollectorThread);
+        });
+    });
+    let seen = recorder.take();
+    let used = seen.collector_cpu_ns;
+    assert!((20_000_000..35_000_000).contains(&used), "it used {used} ns");
+    assert_eq!((seen.histogram.count(), seen.below_floor.len()), (0, 0));
+}
+
+#[test]
+fn a_number_that_was_a_collectors_is_a_mutators_when_another_thread_has_it() {
+    let recorder = Recorder::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| recorder.event(7, Event::CollectorThread));
+    });
+    work(20);
+    pause(&recorder, 7, Cause::Collection, || work(2));
+    let seen = recorder.take();
+    assert!(seen.collector_cpu_ns < 5_000_000, "it used {} ns", seen.collector_cpu_ns);
+    assert_eq!(seen.histogram.count(), 1);
+    assert!((1_500_000..=seen.total_ns).contains(&seen.total_cpu_ns), "{seen:?}");
+}

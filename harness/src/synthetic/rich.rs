@@ -98,6 +98,7 @@ impl Kind<'_> {
             let ns = 10_000 + length * (50 + noise.below(100)) / 100 + noise.tail(length * 40);
             recording.histogram.record(ns);
             recording.total_ns += ns;
+            recording.total_cpu_ns += ns;
             recording.max_ns = recording.max_ns.max(ns);
         }
         recording.max_cpu_ns = recording.max_ns;
