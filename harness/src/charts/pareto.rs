@@ -153,7 +153,7 @@ fn draw_plot(
     for (value, told) in axes.up.ticks("none", |tick| units::round_duration(round(tick))) {
         let y = y(value);
         canvas.line(&[(left, y), (right, y)], 0.75, faint)?;
-        if place % COLUMNS == 0 {
+        if place.is_multiple_of(COLUMNS) {
             canvas.text(&told, (left - 6.0, y), SMALL, Side::Right, Weight::Normal, muted)?;
         }
     }
