@@ -106,10 +106,6 @@ use crate::{
 /// What lies in a heap managed by the recycler.
 type Counted = Object<RecyclerHeader>;
 
-/// Epochs of a collection that the program asks for: one that ends with the request, one whose decrements are those of the
-/// first and which looks for cycles, and one that frees them. If that frees cycles and finds others, it is followed by another.
-const COLLECTION: u32 = 3;
-
 /// Counts and collects cycles on a thread of its own.
 pub struct Recycler {
     growth: Growth,
@@ -145,19 +141,30 @@ enum Wish {
     /// An epoch.
     #[default]
     Epoch,
-    /// An epoch that looks for cycles.
-    Detection,
+    /// That, and to look for cycles.
+    Search,
     /// As many epochs as it takes to free what is garbage by now.
     Collection,
 }
 
-/// What a collection has found.
+/// What an epoch, or several, have found.
 #[derive(Clone, Copy, Debug, Default)]
 struct Found {
     collected: Collected,
+    freed_bytes: u64,
+    /// Objects of cycles among those that were freed.
+    freed_in_cycles: u64,
+    /// Whether finalizers wait because of it.
     finalizers: bool,
-    /// Objects of cycles that the last epoch has freed.
-    in_cycles: u64,
+}
+
+impl std::ops::AddAssign for Found {
+    fn add_assign(&mut self, other: Self) {
+        self.collected += other.collected;
+        self.freed_bytes += other.freed_bytes;
+        self.freed_in_cycles += other.freed_in_cycles;
+        self.finalizers |= other.finalizers;
+    }
 }
 
 /// The settings of the recycler.
@@ -178,8 +185,7 @@ impl Default for RecyclerSettings {
 
 impl Collector for Recycler {
     const NAME: &'static str = "recycler";
-    const SUMMARY: &'static str =
-        "counts references and collects cycles beside the running program, from what it writes down";
+    const SUMMARY: &'static str = "counts references and collects cycles beside the running program, from what it writes down";
     const PAPER: &'static str = "D. F. Bacon, C. R. Attanasio, H. B. Lee, V. T. Rajan and S. Smith, Java without the \
          coffee breaks: a nonintrusive multiprocessor garbage collector, PLDI, 2001; D. F. Bacon and V. T. Rajan, \
          Concurrent cycle collection in reference counted systems, ECOOP, 2001";
@@ -270,45 +276,45 @@ impl Recycler {
     fn round(&self, seat: &Seat<RecyclerHeader>) {
         seat.answer();
         let wish = std::mem::take(&mut self.state().wish);
-        if wish < Wish::Collection {
-            self.epoch(seat, wish);
-        } else {
-            let found = self.collection(seat);
-            self.state().last = found;
+        match wish {
+            Wish::Epoch => drop(self.epoch(seat, Wish::Epoch)),
+            Wish::Search => drop(self.search(seat, Wish::Search)),
+            Wish::Collection => {
+                let found = self.search(seat, Wish::Collection);
+                self.state().last = found;
+            }
         }
         seat.core.drain_vacant();
     }
 
-    /// Frees what is garbage by now.
-    fn collection(&self, seat: &Seat<RecyclerHeader>) -> Found {
-        let held = seat.core.statistics().held().objects;
+    /// An epoch that ends with the request; another one, in which its decrements are processed, and which looks for cycles; and
+    /// one that frees them. A collection goes on for as long as it frees cycles and finds others.
+    fn search(&self, seat: &Seat<RecyclerHeader>, wish: Wish) -> Found {
+        let held = || seat.core.statistics().held();
+        let objects = held().objects;
         let mut sum = self.epoch(seat, Wish::Epoch);
-        for epoch in 2.. {
-            let found = self.epoch(seat, Wish::Detection);
-            sum.collected += found.collected;
-            sum.finalizers |= found.finalizers;
+        self.growth.begin();
+        // What is allocated from now on is not what the search leaves.
+        let (bytes, freed_before) = (held().bytes, sum.freed_bytes);
+        sum += self.epoch(seat, Wish::Search);
+        while self.ledger().has_candidates() {
+            let found =
+                self.epoch(seat, if wish == Wish::Collection { Wish::Search } else { Wish::Epoch });
+            sum += found;
             // Mutators that make garbage all the time could keep us here.
-            let is_endless = sum.collected.freed > held;
-            let may_find_more = epoch < COLLECTION || found.in_cycles > 0;
-            if !may_find_more || is_endless || !self.ledger().has_candidates() {
+            if found.freed_in_cycles == 0 || sum.collected.freed > objects {
                 break;
             }
         }
+        self.growth.end(bytes.saturating_sub(sum.freed_bytes - freed_before));
         sum
     }
 
     /// One epoch.
     fn epoch(&self, seat: &Seat<RecyclerHeader>, wish: Wish) -> Found {
-        let core = &*seat.core;
-        core.sample(seat.index);
-        if wish == Wish::Detection {
-            self.growth.begin();
-        }
+        seat.core.sample(seat.index);
         let (done, finalizers) = self.process(seat, wish);
-        if wish == Wish::Detection {
-            self.growth.end(core.statistics().held().bytes);
-        }
-        let Done { freed, freed_in_cycles: in_cycles, traced } = done;
+        let Done { freed, freed_in_cycles, traced } = done;
         let examined = traced + freed.objects;
         seat.emit(Event::Collection {
             generation: 0,
@@ -317,7 +323,8 @@ impl Recycler {
             survived: traced,
             freed_bytes: freed.bytes,
         });
-        Found { collected: Collected { examined, freed: freed.objects }, finalizers, in_cycles }
+        let collected = Collected { examined, freed: freed.objects };
+        Found { collected, freed_bytes: freed.bytes, freed_in_cycles, finalizers }
     }
 
     /// Ends the mutators' epoch and processes it; says whether finalizers wait because of it.
@@ -346,7 +353,7 @@ impl Recycler {
         self.pool.give_back(due);
         ledger.release(seat);
         ledger.free_cycles(seat);
-        if wish == Wish::Detection {
+        if wish == Wish::Search {
             ledger.collect_cycles(seat);
         }
         let dying = std::mem::take(&mut ledger.dying);

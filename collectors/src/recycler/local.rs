@@ -15,7 +15,7 @@ use crate::{
     roots::RootEntry,
     threads::sync::{
         Arc,
-        atomic::Ordering::{AcqRel, Acquire, Relaxed, Release},
+        atomic::Ordering::{AcqRel, Acquire, Relaxed},
         mutant,
     },
     triggers::growth::Allowance,
@@ -56,9 +56,9 @@ unsafe impl Local<RecyclerHeader> for RecyclerLocal {
         let has_run_out = self.allowance.is_spent();
         let is_due = has_run_out && self.allowance.tell(&self.collector.growth);
         if self.seat.is_stressed() {
-            self.collector.request(Wish::Detection);
+            self.collector.request(Wish::Search);
         } else if is_due {
-            self.collector.wish(Wish::Detection);
+            self.collector.wish(Wish::Search);
             let thread = &self.collector.thread;
             if let Some(round) = thread.prompt() {
                 // The program is ahead of the collector by all that it may be.
@@ -159,9 +159,7 @@ unsafe impl Local<RecyclerHeader> for RecyclerLocal {
     }
 
     unsafe fn reclaim(&self, object: Counted) -> RootEntry {
-        if !mutant("do not count what is shared") {
-            self.drops(object);
-        }
+        self.drops(object);
         self.part.roots.enter(object)
     }
 
@@ -198,7 +196,10 @@ unsafe impl Local<RecyclerHeader> for RecyclerLocal {
 impl RecyclerLocal {
     pub(super) fn new(collector: Arc<Recycler>, seat: Seat<RecyclerHeader>) -> Self {
         let part = collector.admit(seat.index);
-        Self { collector, part, seat, allowance: Allowance::new(), is_unfinished: Cell::new(false) }
+        let allowance = Allowance::new();
+        // The first portion, so that none is used up before anything is allocated.
+        allowance.ask(&collector.growth);
+        Self { collector, part, seat, allowance, is_unfinished: Cell::new(false) }
     }
 
     /// A collection from its beginning to its end.
@@ -231,10 +232,10 @@ impl RecyclerLocal {
         // SAFETY: by our caller.
         let slot = unsafe { owner.slot(slot) };
         let before = if mutant("load then store instead of exchange") {
-            // Acquire: as below. Pairs with `exchange`.
-            let before = slot.load(Acquire);
-            // Release: as below. Pairs with `exchange`.
-            slot.store(address, Release);
+            // Relaxed: this is the mistake, ordered by nothing.
+            let before = slot.load(Relaxed);
+            // Relaxed: this is the mistake, ordered by nothing.
+            slot.store(address, Relaxed);
             before
         } else {
             // AcqRel: publishes the new object, and shows us what was written to the old one. Pairs with `load`, `children`.
