@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench -p collectors                       the whole, some minutes
 //! cargo bench -p collectors -- --quick            a tenth of the sizes
-//! cargo bench -p collectors -- --only counting    one part: `counting`, `cycles` or `live`
+//! cargo bench -p collectors -- --only counting    one part: `counting`, `cycles`, `live` or `beside`
 //! cargo bench -p collectors -- --json FILE        writes the figures too
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! on heaps whose memory has been touched by a round before. The exception is work shared by threads: that is by the
 //! clock on the wall.
 
+mod beside;
 mod counting;
 mod cycles;
 mod figure;
@@ -74,10 +75,11 @@ struct Part {
     figures: fn(&Scale, &mut dyn FnMut(Figure)),
 }
 
-static PARTS: [Part; 3] = [
+static PARTS: [Part; 4] = [
     Part { name: "counting", figures: counting::figures },
     Part { name: "cycles", figures: cycles::figures },
     Part { name: "live", figures: live::figures },
+    Part { name: "beside", figures: beside::figures },
 ];
 
 fn request() -> Result<Request, String> {
@@ -93,7 +95,7 @@ fn request() -> Result<Request, String> {
                 request.parts.retain(|part| part.name == name);
                 if request.parts.is_empty() {
                     return Err(format!(
-                        "`--only` was given `{name}`, expected `counting`, `cycles` or `live`"
+                        "`--only` was given `{name}`, expected `counting`, `cycles`, `live` or `beside`"
                     ));
                 }
             }

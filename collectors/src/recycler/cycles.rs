@@ -11,6 +11,9 @@ use super::{
 };
 use crate::{heap::Seat, threads::sync::mutant};
 
+/// How many objects ahead of the one whose references are followed are being fetched from memory.
+const AHEAD: usize = 8;
+
 impl Ledger {
     /// Whether candidates wait for the next epoch.
     pub(super) fn has_candidates(&self) -> bool {
@@ -138,31 +141,36 @@ impl Ledger {
                 self.ends.push(self.members.len());
             }
         }
+        self.forget_gray(seat);
         self.sigma_preparation(seat);
     }
 
     /// Colours gray what `root` reaches, and subtracts the references on the way from the copies of counts.
     fn mark_gray(&mut self, root: Counted, seat: &Seat<RecyclerHeader>) {
-        let mut stack = std::mem::take(&mut self.stack);
-        self.gray(root, &mut stack);
-        while let Some(object) = stack.pop() {
+        // What has been reached is the queue of what is to be scanned.
+        let mut next = self.reached.len();
+        self.gray(root);
+        while let Some(&object) = self.reached.get(next) {
             self.rest(seat);
+            if let Some(coming) = self.reached.get(next + AHEAD) {
+                coming.prefetch();
+            }
             for child in children(&object).filter(may_be_cyclic) {
                 if child.header().colour() != Colour::Gray {
-                    self.gray(child, &mut stack);
+                    self.gray(child);
                 }
                 child.header().subtract_cyclic();
             }
+            next += 1;
         }
-        self.stack = stack;
     }
 
-    fn gray(&mut self, object: Counted, stack: &mut Vec<Counted>) {
+    fn gray(&mut self, object: Counted) {
         let header = object.header();
         header.set_colour(Colour::Gray);
         header.begin_cyclic_count();
-        self.done.traced += 1;
-        stack.push(object);
+        self.still_gray += 1;
+        self.reached.push(object);
     }
 
     /// Colours white what is referred to from within only, and black what is not.
@@ -180,6 +188,7 @@ impl Ledger {
                 continue;
             }
             header.set_colour(Colour::White);
+            self.still_gray -= 1;
             let is_gray = |child: &Counted| child.header().colour() == Colour::Gray;
             stack.extend(children(&object).filter(may_be_cyclic).filter(is_gray));
         }
@@ -188,19 +197,42 @@ impl Ledger {
 
     /// Colours black what an object that is in use reaches.
     fn scan_black(&mut self, object: Counted, seat: &Seat<RecyclerHeader>) {
-        object.header().set_colour(Colour::Black);
         let mut stack = std::mem::take(&mut self.inner_stack);
-        stack.push(object);
+        self.blacken(object, &mut stack);
         while let Some(object) = stack.pop() {
             self.rest(seat);
             for child in children(&object).filter(may_be_cyclic) {
-                if child.header().colour() != Colour::Black {
-                    child.header().set_colour(Colour::Black);
-                    stack.push(child);
-                }
+                self.blacken(child, &mut stack);
             }
         }
         self.inner_stack = stack;
+    }
+
+    #[inline(always)]
+    fn blacken(&mut self, object: Counted, stack: &mut Vec<Counted>) {
+        let header = object.header();
+        let colour = header.colour();
+        if colour != Colour::Black {
+            self.still_gray -= u64::from(colour == Colour::Gray);
+            header.set_colour(Colour::Black);
+            stack.push(object);
+        }
+    }
+
+    /// Blackens what was reached and not scanned, because a mutator has cut it off in between. If it stayed gray, the next
+    /// search would take it for visited, and miss the references that it holds.
+    fn forget_gray(&mut self, seat: &Seat<RecyclerHeader>) {
+        let reached = std::mem::take(&mut self.reached);
+        self.done.traced += reached.len() as u64;
+        if std::mem::take(&mut self.still_gray) == 0 || mutant("leave gray what was cut off") {
+            return;
+        }
+        for object in reached {
+            self.rest(seat);
+            if object.header().colour() == Colour::Gray {
+                object.header().set_colour(Colour::Black);
+            }
+        }
     }
 
     /// Makes what is white and reached from `root` members of a candidate.

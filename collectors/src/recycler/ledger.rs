@@ -36,6 +36,10 @@ pub(super) struct Ledger {
     dead: Vec<Counted>,
     /// Objects that would be dead but for their finalizers.
     pub(super) dying: Vec<Counted>,
+    /// What a search has reached.
+    pub(super) reached: Vec<Counted>,
+    /// How much of it is gray.
+    pub(super) still_gray: u64,
     /// What is still to be visited, in whatever traversal is under way.
     pub(super) stack: Vec<Counted>,
     /// The same of a traversal within another.

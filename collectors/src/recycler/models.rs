@@ -462,6 +462,26 @@ fn a_candidate_that_loses_its_reference_during_the_search_is_freed_once() {
 }
 
 #[test]
+fn a_cycle_that_is_cut_off_during_the_search_is_found_by_the_next() {
+    explore_epochs(CYCLES, &[Wish::Search, Wish::Epoch], |place| {
+        let mutator = place.attach();
+        // In this order they become possible roots, so that the cycle is reached from its owner.
+        let (owner, one, other) = (mutator.alloc(), mutator.alloc(), mutator.alloc());
+        mutator.store(owner, NEXT, Some(one));
+        mutator.store(one, NEXT, Some(other));
+        mutator.store(other, NEXT, Some(one));
+        mutator.release(one);
+        mutator.release(other);
+        place.epochs_beside(&[&mutator], &[Wish::Epoch; 2]);
+        place.begin();
+        mutator.answer();
+        mutator.store(owner, NEXT, None);
+        place.finish(&[&mutator]);
+        mutator.leave_without(&[owner]);
+    });
+}
+
+#[test]
 fn cycles_that_hang_from_each_other_are_freed_in_one_epoch() {
     explore(CYCLES, || {
         let place = Place::new();
