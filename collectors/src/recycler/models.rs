@@ -431,7 +431,11 @@ fn a_candidate_that_gains_a_reference_from_within_is_kept() {
         let mutator = place.attach();
         let (owner, child) = (mutator.alloc(), mutator.alloc());
         mutator.store(owner, NEXT, Some(child));
+        mutator.store(owner, SELF, Some(child));
         mutator.release(child);
+        place.epochs_beside(&[&mutator], &[Wish::Epoch, Wish::Search]);
+        // Of the two only the child is a possible root now.
+        mutator.store(owner, SELF, None);
         place.epochs_beside(&[&mutator], &[Wish::Epoch; 2]);
         place.begin();
         mutator.answer();
