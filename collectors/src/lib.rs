@@ -38,6 +38,7 @@ mod list;
 pub mod mark_sweep;
 mod marking;
 mod program;
+pub mod recycler;
 pub mod refcount;
 mod roots;
 pub mod snapshot;

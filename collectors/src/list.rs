@@ -34,6 +34,7 @@ collectors![
     crate::generational::Generational<crate::triggers::Tuned>,
     crate::trial_deletion::TrialDeletion,
     crate::incremental::Incremental,
+    crate::recycler::Recycler,
     crate::mark_sweep::MarkSweep,
     crate::snapshot::Snapshot,
 ];

@@ -113,6 +113,17 @@ impl<H: Header> RootTable<H> {
         }
     }
 
+    /// Appends all entries to `image`, page by page: the address of a root's object, or 0 for a free entry. An entry has the
+    /// same place in every image. By the table's mutator, or in its place.
+    pub(crate) fn copy_to(&self, image: &mut Vec<usize>) {
+        for page in self.pages().iter() {
+            image.extend(page.iter().map(|entry| {
+                let address = entry.get();
+                if address & FREE == 0 { address } else { 0 }
+            }));
+        }
+    }
+
     fn pages(&self) -> MutexGuard<'_, Vec<Box<[Entry]>>> {
         self.pages.lock().expect("nothing panics while it holds this lock")
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use collectors::{Cause, Event, Heap, Observer, Options, Root};
+use collectors::{Collector, Event, Heap, Observer, Options, Root};
 
 use crate::{
     Scale,
@@ -63,7 +63,7 @@ fn young(scale: &Scale, add: &mut dyn FnMut(Figure)) {
 }
 
 fn growing(scale: &Scale, add: &mut dyn FnMut(Figure)) {
-    let longest = median((0..3).map(|_| longest_pause(scale.growing)).collect());
+    let longest = median((0..3).map(|_| longest_pause::<Cycles>(scale.growing)).collect());
     let peer = python::measure(&["growing", &scale.growing.to_string()]);
     let what = format!("longest pause while building {} live nodes", scale.growing);
     let figure = Figure::new(what, longest, "ms").beside("python3", peer.map(|peer| peer / 1e6));
@@ -71,11 +71,11 @@ fn growing(scale: &Scale, add: &mut dyn FnMut(Figure)) {
 }
 
 /// The longest pause, in CPU milliseconds, while a chain of `count` nodes is built under the default trigger.
-fn longest_pause(count: usize) -> f64 {
+pub(crate) fn longest_pause<C: Collector>(count: usize) -> f64 {
     let longest = Arc::new(Longest::default());
     let observer: Arc<dyn Observer> = Arc::<Longest>::clone(&longest);
     let options = Options { observer: Some(observer), ..Options::default() };
-    let (heap, class) = heap::<Cycles>(Default::default(), options);
+    let (heap, class) = heap::<C>(Default::default(), options);
     let mutator = heap.attach();
     let mut newest = node(&mutator, &class);
     for _ in 1..count {
@@ -87,7 +87,7 @@ fn longest_pause(count: usize) -> f64 {
     state.longest / 1e6
 }
 
-/// Keeps the longest collection in mind.
+/// Keeps the longest pause in mind.
 #[derive(Default)]
 struct Longest {
     state: Mutex<Pause>,
@@ -103,8 +103,8 @@ impl Observer for Longest {
     fn event(&self, _: usize, event: Event) {
         let mut state = self.state.lock().expect("nothing panics while it holds this lock");
         match event {
-            Event::PauseBegan { cause: Cause::Collection } => state.began = thread_cpu(),
-            Event::PauseEnded { cause: Cause::Collection, .. } => {
+            Event::PauseBegan { .. } => state.began = thread_cpu(),
+            Event::PauseEnded { .. } => {
                 state.longest = state.longest.max(thread_cpu() - state.began);
             }
             _ => {}

@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench -p collectors                       the whole, some minutes
 //! cargo bench -p collectors -- --quick            a tenth of the sizes
-//! cargo bench -p collectors -- --only counting    one part: `counting`, `cycles`, `live` or `trial`
+//! cargo bench -p collectors -- --only counting    one part; a wrong name lists them all
 //! cargo bench -p collectors -- --json FILE        writes the figures too
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! on heaps whose memory has been touched by a round before. The exception is work shared by threads: that is by the
 //! clock on the wall.
 
+mod beside;
 mod counting;
 mod cycles;
 mod figure;
@@ -75,11 +76,12 @@ struct Part {
     figures: fn(&Scale, &mut dyn FnMut(Figure)),
 }
 
-static PARTS: [Part; 4] = [
+static PARTS: &[Part] = &[
     Part { name: "counting", figures: counting::figures },
     Part { name: "cycles", figures: cycles::figures },
     Part { name: "live", figures: live::figures },
     Part { name: "trial", figures: trial::figures },
+    Part { name: "beside", figures: beside::figures },
 ];
 
 fn request() -> Result<Request, String> {
@@ -94,8 +96,10 @@ fn request() -> Result<Request, String> {
                 let name = arguments.next().unwrap_or_default();
                 request.parts.retain(|part| part.name == name);
                 if request.parts.is_empty() {
+                    let names: Vec<_> = PARTS.iter().map(|part| part.name).collect();
                     return Err(format!(
-                        "`--only` was given `{name}`, expected `counting`, `cycles`, `live` or `trial`"
+                        "`--only` was given `{name}`, expected one of {}",
+                        names.join(", ")
                     ));
                 }
             }

@@ -48,13 +48,15 @@ impl Tally {
     /// A cell of `class` has become an object that is `rounding` bytes smaller.
     #[inline(always)]
     pub(crate) fn allocated(&self, class: usize, rounding: u32) {
-        self.allocated.add_cell(class, rounding);
+        self.allocated.add_cell(class);
+        self.allocated.add_rounding(rounding);
     }
 
     /// An object in a cell of `class` that is `rounding` bytes larger has been freed.
     #[inline(always)]
     pub(crate) fn freed(&self, class: usize, rounding: u32) {
-        self.freed.add_cell(class, rounding);
+        self.freed.add_rounding(rounding);
+        self.freed.add_cell(class);
     }
 
     /// Adds a large object.
@@ -67,12 +69,22 @@ impl Tally {
         self.freed.add(amount);
     }
 
+    /// What has been allocated. If its mutator allocates meanwhile, a cell may be counted without its rounding: rather too
+    /// much than too little.
     pub(crate) fn sum_allocated(&self) -> Amount {
-        self.allocated.sum()
+        let mut sum = self.allocated.sum_rest();
+        self.allocated.add_cells_to(&mut sum);
+        sum
     }
 
+    /// What has been freed. If a collector frees meanwhile, a rounding may be counted without its cell: rather too little
+    /// than too much.
     pub(crate) fn sum_freed(&self) -> Amount {
-        self.freed.sum()
+        let mut sum = Amount::default();
+        self.freed.add_cells_to(&mut sum);
+        let rest = self.freed.sum_rest();
+        let bytes = sum.bytes.wrapping_add(rest.bytes);
+        Amount { objects: sum.objects + rest.objects, bytes }
     }
 }
 
@@ -86,8 +98,12 @@ impl Column {
     }
 
     #[inline(always)]
-    fn add_cell(&self, class: usize, rounding: u32) {
+    fn add_cell(&self, class: usize) {
         add(&self.cells[class], 1);
+    }
+
+    #[inline(always)]
+    fn add_rounding(&self, rounding: u32) {
         if rounding != 0 {
             add(&self.bytes, u64::from(rounding).wrapping_neg());
         }
@@ -98,18 +114,22 @@ impl Column {
         add(&self.bytes, amount.bytes);
     }
 
-    fn sum(&self) -> Amount {
+    /// Objects that are not in cells, and bytes less rounding. Wraps below zero.
+    fn sum_rest(&self) -> Amount {
         // Relaxed: a statistic.
-        let mut objects = self.objects.load(Relaxed);
+        let objects = self.objects.load(Relaxed);
         // Relaxed: a statistic.
-        let mut bytes = self.bytes.load(Relaxed);
+        let bytes = self.bytes.load(Relaxed);
+        Amount { objects, bytes }
+    }
+
+    fn add_cells_to(&self, sum: &mut Amount) {
         for (class, cells) in self.cells[..SIZE_CLASSES].iter().enumerate() {
             // Relaxed: a statistic.
             let cells = cells.load(Relaxed);
-            objects += cells;
-            bytes = bytes.wrapping_add(cells * cell_bytes(class) as u64);
+            sum.objects += cells;
+            sum.bytes = sum.bytes.wrapping_add(cells * cell_bytes(class) as u64);
         }
-        Amount { objects, bytes }
     }
 }
 
