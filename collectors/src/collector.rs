@@ -221,12 +221,18 @@ pub unsafe trait Local<H: Header> {
     /// The table has this reference, and nobody else can copy or take it.
     unsafe fn reclaim(&self, object: Object<H>) -> Self::Handle;
 
-    /// Collects generation `generation` and the younger ones.
+    /// Collects generation `generation` and the younger ones, and frees what has been put off.
     fn collect(&self, generation: usize) -> Collected;
 
     /// Goes on with the release or collection under way until a finalizer must be run, and gives its object as a root;
     /// `None` if there is no more to do.
     fn next_finalizer(&self) -> Option<Self::Handle>;
+
+    /// The mutator is about to wait for something else than this heap, and uses no root meanwhile. Default: whatever.
+    fn before_blocked(&self) {}
+
+    /// The mutator goes on. Default: as it was.
+    fn after_blocked(&self) {}
 
     /// The mutator is about to detach; all of its roots are gone. Says whether it may: if not, something has come up
     /// whose finalizers have to be run first, and this is called again.
@@ -278,7 +284,7 @@ pub struct Capabilities {
     pub finalizers: Finalizers,
     /// Whether a finalizer can keep its object alive.
     pub resurrects: bool,
-    /// How many generations it has; 0 if `collect` does nothing.
+    /// How many generations it has; 0 if `collect` finds no garbage, and at most frees what has been put off.
     pub generations: usize,
 }
 

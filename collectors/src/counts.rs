@@ -9,6 +9,7 @@ pub(crate) mod counting;
 pub mod merge;
 pub(crate) mod release;
 pub(crate) mod slot;
+pub mod sticky;
 
 use std::{collections::HashMap, fmt::Debug};
 

@@ -16,6 +16,7 @@
 //! | share      | a mutator's part of a heap's memory; a *seat* is its place in the heap                              |
 //! | cascade    | the chain of destructions that the drop of one reference causes                                     |
 //! | generation | objects of about the same age; the youngest is 0                                                    |
+//! | section    | a mutator's time between two safepoints, in which others free nothing that it may be reading        |
 //! | stop       | all mutators but one are kept at safepoints                                                         |
 //!
 //! # Where to start
@@ -28,6 +29,7 @@ mod biased;
 mod collector;
 pub mod counts;
 mod cycles;
+pub mod deferred;
 mod event;
 mod finalization;
 pub mod generational;

@@ -30,6 +30,7 @@ collectors![
     crate::leak::Leak,
     crate::refcount::RefCount,
     crate::generational::Generational<crate::triggers::Fixed, crate::counts::biased::BiasedCount>,
+    crate::deferred::Deferred,
     crate::generational::Generational<crate::triggers::Fixed>,
     crate::generational::Generational<crate::triggers::Tuned>,
     crate::trial_deletion::TrialDeletion,

@@ -160,11 +160,10 @@ fn only_the_switch_names_the_standard_librarys_threads_or_loom() {
         "std::thread",
         "core::sync",
         "loom",
-        "crossbeam::channel",
-        "crossbeam::deque",
-        "crossbeam::epoch",
-        "crossbeam::queue",
-        "crossbeam::sync",
+        "crossbeam_deque",
+        "crossbeam_epoch",
+        "crossbeam_utils::sync",
+        "crossbeam_utils::thread",
     ];
     let mut found = Vec::new();
     for source in sources(&["collectors"]) {

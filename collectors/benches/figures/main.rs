@@ -17,6 +17,7 @@ mod cycles;
 mod figure;
 mod graphs;
 mod live;
+mod loads;
 mod measure;
 mod peers;
 mod python;
@@ -78,6 +79,7 @@ struct Part {
 
 static PARTS: &[Part] = &[
     Part { name: "counting", figures: counting::figures },
+    Part { name: "loads", figures: loads::figures },
     Part { name: "cycles", figures: cycles::figures },
     Part { name: "live", figures: live::figures },
     Part { name: "trial", figures: trial::figures },

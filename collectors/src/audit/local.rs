@@ -258,6 +258,14 @@ unsafe impl<C: Collector> Local<C::Header> for AuditedLocal<C> {
         Some(root)
     }
 
+    fn before_blocked(&self) {
+        self.local.before_blocked();
+    }
+
+    fn after_blocked(&self) {
+        self.local.after_blocked();
+    }
+
     fn leave(&self) -> bool {
         self.local.leave()
     }

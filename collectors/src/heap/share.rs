@@ -23,7 +23,7 @@
 
 use std::marker::PhantomData;
 
-use crossbeam::utils::CachePadded;
+use crossbeam_utils::CachePadded;
 
 use super::{
     block::{Block, BlockRecord, Use},

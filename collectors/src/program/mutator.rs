@@ -140,10 +140,8 @@ impl<C: Collector> Mutator<C> {
     /// Collects generation `generation` and all younger ones; beyond the oldest means the oldest.
     pub fn collect_generation(&self, generation: usize) -> Collected {
         self.release_abandoned();
-        let mut collected = Collected::default();
-        if let Some(oldest) = C::CAPABILITIES.generations.checked_sub(1) {
-            collected = self.guarded(|| self.local.collect(generation.min(oldest)));
-        }
+        let oldest = C::CAPABILITIES.generations.saturating_sub(1);
+        let mut collected = self.guarded(|| self.local.collect(generation.min(oldest)));
         self.run_finalizers();
         self.local.seat().drain_remote();
         collected += self.local.seat().take_finished();
@@ -168,8 +166,18 @@ impl<C: Collector> Mutator<C> {
     /// mutator.blocked(|| root.get(0).is_some());
     /// ```
     pub fn blocked<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        struct Away<'m, L: Local<H>, H: crate::Header>(&'m L, PhantomData<H>);
+        impl<L: Local<H>, H: crate::Header> Drop for Away<'_, L, H> {
+            fn drop(&mut self) {
+                self.0.after_blocked();
+            }
+        }
         let seat = self.local.seat();
+        self.guarded(|| self.local.before_blocked());
+        // It comes back even if `f` panics.
+        let away = Away(&self.local, PhantomData);
         let result = seat.survive(seat.core.world.blocked(seat.index, f));
+        drop(away);
         self.safepoint();
         result
     }

@@ -13,9 +13,11 @@
 //! | [`wait_for`]                   | waits with a limit        | never times out                      |
 //! | [`capacity`]                   | the first, generous value | the second, tiny value               |
 //! | [`mutant`]                     | `false`                   | whether this mutation is switched on |
+//! | `epochs`                       | crossbeam's               | the same, on loom                    |
 //! | `queues`                       | crossbeam's deques        | one queue behind a lock              |
 //! | [`explore`] (tests)            | many repetitions          | every permutation within the bound   |
 
+pub(crate) mod epochs;
 #[cfg(loom)]
 mod model;
 pub(crate) mod queues;

@@ -78,7 +78,8 @@ impl Workspace {
     pub fn build(&self) -> Result<Program, ProgramError> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut flags = env::var("RUSTFLAGS").unwrap_or_default();
-        flags.push_str(" --cfg loom");
+        // crossbeam's epochs have a switch of their own.
+        flags.push_str(" --cfg loom --cfg crossbeam_loom");
         let output = Command::new(&cargo)
             .current_dir(&self.0)
             .args(["test", "--package", "collectors", "--lib", "--no-run", "--profile", "model"])

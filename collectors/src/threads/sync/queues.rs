@@ -14,7 +14,7 @@ pub(crate) use model::{Queue, Queues};
 mod real {
     use std::sync::{Mutex, PoisonError};
 
-    use crossbeam::deque::{Injector, Steal, Stealer, Worker};
+    use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 
     /// The queues of all workers of one job.
     pub(crate) struct Queues<T> {
