@@ -16,8 +16,8 @@
 //! 3. *Decrements* of the last epoch: roots that have gone, references that were dropped. What loses its last reference is
 //!    freed, and drops its own (`recycler/ledger.rs`). What loses another one is a possible root of a garbage cycle.
 //! 4. *Cycles* (`recycler/cycles.rs`). Candidates that the last epoch has found are freed if nothing outside of them referred to
-//!    them then (sigma) and no reference to a member has been made or dropped since (delta). New ones are looked for, if so
-//!    many bytes have been allocated since the last time, or the program wants it.
+//!    them then (sigma) and no reference to a member has been made or dropped since (delta). New ones are looked for if a search
+//!    is due or the program has asked for a collection.
 //!
 //! An object whose finalizer has not run gets a reference from the queue of waiting finalizers instead of being freed; the
 //! mutator that runs the finalizer drops it, and the object dies again.
@@ -66,9 +66,11 @@
 //! # Departures
 //!
 //! Root tables are compared with their last copies, so that a root that stays costs nothing and is no possible root. Shared
-//! handles, which the paper does not have, count like slots. An increment makes its object black, and not what that reaches: the
-//! delta test needs no more, and a count costs the same whatever the graph. An object that dies leaves the list of possible
-//! roots at once. Cycles are not looked for in every epoch, since a search costs as much as what it reaches.
+//! handles, which the paper does not have, count like slots. A count that changes recolours its object, and not what that
+//! reaches, so that it costs the same whatever the graph: the delta test needs no more, and what a search leaves gray it
+//! blackens itself. A candidate that fails leaves its first member as a possible root in every case. An object that dies leaves
+//! the list of possible roots at once. Cycles are not looked for in every epoch, since a search costs as much as what it
+//! reaches; it gets an epoch before it, so that it knows what is dead, and one behind it, in which candidates are tested.
 
 mod buffer;
 mod cycles;
@@ -290,23 +292,22 @@ impl Recycler {
     /// An epoch that ends with the request; another one, in which its decrements are processed, and which looks for cycles; and
     /// one that frees them. A collection goes on for as long as it frees cycles and finds others.
     fn search(&self, seat: &Seat<RecyclerHeader>, wish: Wish) -> Found {
-        let held = || seat.core.statistics().held();
-        let objects = held().objects;
-        let mut sum = self.epoch(seat, Wish::Epoch);
+        // At once: a mutator that finds the limit exceeded and a round under way waits for the end of it.
         self.growth.begin();
-        // What is allocated from now on is not what the search leaves.
-        let (bytes, freed_before) = (held().bytes, sum.freed_bytes);
+        let held = seat.core.statistics().held();
+        let mut sum = self.epoch(seat, Wish::Epoch);
         sum += self.epoch(seat, Wish::Search);
         while self.ledger().has_candidates() {
             let found =
                 self.epoch(seat, if wish == Wish::Collection { Wish::Search } else { Wish::Epoch });
             sum += found;
             // Mutators that make garbage all the time could keep us here.
-            if found.freed_in_cycles == 0 || sum.collected.freed > objects {
+            if found.freed_in_cycles == 0 || sum.collected.freed > held.objects {
                 break;
             }
         }
-        self.growth.end(bytes.saturating_sub(sum.freed_bytes - freed_before));
+        // What has been allocated meanwhile is not what the search leaves.
+        self.growth.end(held.bytes.saturating_sub(sum.freed_bytes));
         sum
     }
 

@@ -39,10 +39,14 @@ impl Notes {
 }
 
 fn heap() -> (Heap<Recycler>, Class<Recycler>, Arc<Notes>) {
+    heap_with(RecyclerSettings::default())
+}
+
+fn heap_with(settings: RecyclerSettings) -> (Heap<Recycler>, Class<Recycler>, Arc<Notes>) {
     let notes = Arc::new(Notes::default());
     let observer = Some(Arc::clone(&notes) as Arc<dyn Observer>);
     let options = Options { observer, ..Options::default() };
-    let heap = Heap::new(RecyclerSettings::default(), options).unwrap();
+    let heap = Heap::new(settings, options).unwrap();
     let class = heap.class(Layout::new("Node").slots(2));
     (heap, class, notes)
 }
@@ -129,18 +133,16 @@ fn a_root_that_stays_is_no_possible_root() {
 
 #[test]
 fn what_dies_without_a_cycle_is_freed_without_a_search() {
-    let (heap, class, notes) = heap();
+    let minimum_bytes = 1 << 30;
+    let (heap, class, notes) = heap_with(RecyclerSettings { minimum_bytes, ..Default::default() });
     let mutator = heap.attach();
-    // Less than makes a search due, and more than some portions.
     let kept = mutator.alloc(&class).unwrap();
-    for _ in 0..20_000 {
-        let node = mutator.alloc(&class).unwrap();
-        node.set(1, Some(&kept));
-    }
-    let is_freed = || notes.0.lock().unwrap().iter().any(|epoch| epoch.freed > 0);
-    while !is_freed() {
+    // What is written down in one epoch is dropped in the next, for which the program has to go on.
+    while notes.0.lock().unwrap().iter().all(|epoch| epoch.freed == 0) {
+        for _ in 0..5_000 {
+            mutator.alloc(&class).unwrap().set(1, Some(&kept));
+        }
         mutator.blocked(std::thread::yield_now);
-        mutator.safepoint();
     }
     assert!(notes.take().iter().all(|epoch| epoch.traced == 0));
 }

@@ -64,7 +64,7 @@ impl Ledger {
     pub(super) fn increment(&mut self, object: Counted) {
         let header = object.header();
         header.add();
-        // Departure: only the object itself. What it reaches needs no other colour (see `recycler.rs`).
+        // Departure: only the object itself, not what it reaches.
         header.set_colour(Colour::Black);
     }
 
