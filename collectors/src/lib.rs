@@ -25,6 +25,7 @@
 
 pub mod audit;
 mod biased;
+pub mod coalescing;
 mod collector;
 pub mod counts;
 mod cycles;
@@ -41,6 +42,7 @@ mod program;
 pub mod refcount;
 mod roots;
 pub mod snapshot;
+mod sweeping;
 mod threads;
 pub mod triggers;
 

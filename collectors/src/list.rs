@@ -33,6 +33,7 @@ collectors![
     crate::generational::Generational<crate::triggers::Fixed>,
     crate::generational::Generational<crate::triggers::Tuned>,
     crate::incremental::Incremental,
+    crate::coalescing::Coalescing,
     crate::mark_sweep::MarkSweep,
     crate::snapshot::Snapshot,
 ];
