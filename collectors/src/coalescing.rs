@@ -61,6 +61,8 @@ mod count;
 mod epoch;
 mod local;
 mod log;
+#[cfg(test)]
+mod models;
 mod trace;
 
 use std::collections::{HashMap, HashSet};

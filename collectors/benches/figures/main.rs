@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench -p collectors                       the whole, some minutes
 //! cargo bench -p collectors -- --quick            a tenth of the sizes
-//! cargo bench -p collectors -- --only counting    one part: `counting`, `cycles` or `live`
+//! cargo bench -p collectors -- --only counting    one part: `counting`, `stores`, `cycles` or `live`
 //! cargo bench -p collectors -- --json FILE        writes the figures too
 //! ```
 //!
@@ -19,6 +19,7 @@ mod live;
 mod measure;
 mod peers;
 mod python;
+mod stores;
 
 use std::process::ExitCode;
 
@@ -74,8 +75,9 @@ struct Part {
     figures: fn(&Scale, &mut dyn FnMut(Figure)),
 }
 
-static PARTS: [Part; 3] = [
+static PARTS: [Part; 4] = [
     Part { name: "counting", figures: counting::figures },
+    Part { name: "stores", figures: stores::figures },
     Part { name: "cycles", figures: cycles::figures },
     Part { name: "live", figures: live::figures },
 ];
@@ -93,7 +95,7 @@ fn request() -> Result<Request, String> {
                 request.parts.retain(|part| part.name == name);
                 if request.parts.is_empty() {
                     return Err(format!(
-                        "`--only` was given `{name}`, expected `counting`, `cycles` or `live`"
+                        "`--only` was given `{name}`, expected `counting`, `stores`, `cycles` or `live`"
                     ));
                 }
             }

@@ -242,7 +242,7 @@ impl CoalescingLocal {
     }
 
     /// Does a slice of the decrements that the last epoch has left, if there are any.
-    fn go_on(&self) {
+    pub(super) fn go_on(&self) {
         if self.collector.is_behind() {
             let pause = self.seat.pause(Cause::Collection);
             let done = self.collector.go_on(&self.seat);
