@@ -35,8 +35,9 @@
 //! An epoch stops the world for as long as the increments and the sweep take: for at most `log-entries` slots, the roots,
 //! and what survives of `epoch-bytes`. A slice of decrements is `slice` of them, and the slots of one object. One decrement is done for
 //! every four bytes allocated, and an object brings one for each of its slots, of eight bytes, when it dies: so what is
-//! put off gets less in each epoch in which there are not more roots than an eighth of its bytes. What dies is freed in the
-//! epoch after the next, then, but for cycles: those are held until the heap has grown by `growth`.
+//! put off gets less in each epoch in which there are not more roots than an eighth of its bytes. What dies in an epoch is
+//! freed in the next one, then, but for cycles: those are held until the heap has grown by `growth` since it was smallest.
+//! A trace stops the world for as long as `mark-sweep` would.
 //!
 //! # Synchronization
 //!
@@ -143,7 +144,7 @@ impl Default for CoalescingSettings {
 enum Goal {
     /// Decrements are put off. There is a trace if one is due.
     Epoch,
-    /// All decrements are done.
+    /// And all decrements are done.
     Decrements,
     /// And there is a trace.
     Trace,

@@ -36,7 +36,7 @@ pub(super) struct State {
     freed: Amount,
     /// How many traces there have been.
     pub(super) traces: u32,
-    /// Bytes that the last trace left.
+    /// Bytes that the last trace left, or fewer that an epoch has left since.
     kept_bytes: u64,
 }
 
@@ -72,9 +72,8 @@ impl Coalescing {
         let survived = traced.unwrap_or(work.promoted);
         work.end(&self.waiting);
         self.note(&state);
-        if traced.is_some() {
-            state.kept_bytes = seat.core.statistics().held().bytes;
-        }
+        let held = seat.core.statistics().held().bytes;
+        state.kept_bytes = if traced.is_some() { held } else { held.min(state.kept_bytes) };
         let freed = std::mem::take(&mut state.freed);
         let freed_here = freed.objects - freed_before.objects;
         let collection = Event::Collection {
