@@ -152,6 +152,9 @@ impl<'w> Work<'w> {
         let before = std::mem::take(&mut self.state.roots);
         for part in &parts {
             part.roots.for_each(|object| self.count_root(object));
+            if mutant("count the roots of one mutator only") {
+                break;
+            }
         }
         self.seat.core.shared.objects().into_iter().for_each(|object| self.count_root(object));
         waiting.iter().for_each(|&object| self.count_root(object));
@@ -166,7 +169,7 @@ impl<'w> Work<'w> {
             let slot = unsafe { entry.slot() };
             // Relaxed: ordered by the safepoint handshake.
             let after = slot.load(Relaxed);
-            if after & UNLOGGED != 0 {
+            if after & UNLOGGED != 0 && !mutant("count a slot twice that two have logged") {
                 // Two mutators have logged it, and this is the second entry.
                 continue;
             }
