@@ -9,7 +9,7 @@ use std::{collections::HashSet, fmt::Debug};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    heap::{Header, Kind, Object, OutOfMemory, Seat, SideTables, core::Core},
+    heap::{Header, Kind, Object, OutOfMemory, Seat, SideTables, core::Core, object::SLOT_FLAG},
     marking::object_at,
     threads::{
         sync::{Arc, atomic::Ordering::Relaxed},
@@ -100,7 +100,7 @@ impl<H: Header> Inspection<'_, H> {
             // SAFETY: the world is stopped, and the object in the heap.
             for slot in unsafe { object.slots() } {
                 // Relaxed: ordered by the safepoint handshake.
-                if let Some(child) = object_at(slot.load(Relaxed)) {
+                if let Some(child) = object_at(slot.load(Relaxed) & !SLOT_FLAG) {
                     require(child, &object);
                 }
             }

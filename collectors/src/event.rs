@@ -67,6 +67,13 @@ pub enum Event {
         /// Bytes of blocks and large objects in use.
         blocks_bytes: u64,
     },
+    /// How often slots have been overwritten since the last such event, by the mutators of which it tells.
+    Barrier {
+        /// How many stores there were.
+        stores: u64,
+        /// How many of them took the barrier's slow path.
+        logged: u64,
+    },
     /// A finalizer panicked; the panic was caught and the program goes on.
     FinalizerPanicked {
         /// The name of the object's class.

@@ -26,6 +26,7 @@
 
 pub mod audit;
 mod biased;
+pub mod coalescing;
 mod collector;
 pub mod counts;
 mod cycles;
@@ -44,6 +45,7 @@ pub mod recycler;
 pub mod refcount;
 mod roots;
 pub mod snapshot;
+mod sweeping;
 mod threads;
 pub mod trial_deletion;
 pub mod triggers;

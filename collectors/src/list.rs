@@ -36,6 +36,7 @@ collectors![
     crate::trial_deletion::TrialDeletion,
     crate::incremental::Incremental,
     crate::recycler::Recycler,
+    crate::coalescing::Coalescing,
     crate::mark_sweep::MarkSweep,
     crate::snapshot::Snapshot,
 ];

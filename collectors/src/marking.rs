@@ -20,7 +20,7 @@
 //! | `idle`    | idle workers           | busy workers   | Relaxed: a hint                                          |
 
 use crate::{
-    heap::{Header, Object},
+    heap::{Header, Object, object::SLOT_FLAG},
     threads::{
         sync::{
             atomic::{
@@ -170,7 +170,7 @@ impl<H: Header> Marking<H> {
             // SAFETY: what is reachable is in the heap, and nothing is freed before marking has ended.
             for slot in unsafe { object.slots() } {
                 // Acquire: the object's shape, and what it refers to. Pairs with a mutator's store beside us.
-                stack.extend(object_at(slot.load(Acquire)));
+                stack.extend(object_at(slot.load(Acquire) & !SLOT_FLAG));
             }
             patience -= 1;
             if patience == 0 {

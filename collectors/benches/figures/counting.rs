@@ -1,8 +1,8 @@
 //! Counting: allocation and release, beside the standard library's pointers.
 
 use collectors::{
-    Collector, Options, counts::biased::BiasedCount, generational::Generational,
-    refcount::RefCount, triggers::Fixed,
+    Collector, Options, coalescing::Coalescing, counts::biased::BiasedCount,
+    generational::Generational, refcount::RefCount, triggers::Fixed,
 };
 
 use crate::{
@@ -39,12 +39,13 @@ fn allocate_and_drop(scale: &Scale, add: &mut dyn FnMut(Figure)) {
             cpu(|| graphs::allocate_and_drop(&mutator, &class, ALLOCATIONS))
         })
     }
-    let [counted, cycles, biased, arc, rc] = take_turns(
+    let [counted, cycles, biased, coalescing, arc, rc] = take_turns(
         4 * scale.repetitions,
         [
             ours::<RefCount>(),
             ours::<Cycles>(),
             ours::<Biased>(),
+            ours::<Coalescing>(),
             Box::new(|| cpu(|| peers::arc::allocate_and_drop(ALLOCATIONS))),
             Box::new(|| cpu(|| peers::rc::allocate_and_drop(ALLOCATIONS))),
         ],
@@ -54,6 +55,7 @@ fn allocate_and_drop(scale: &Scale, add: &mut dyn FnMut(Figure)) {
         ("refcount", counted, Goal::Ratio(0.35)),
         ("generational", cycles, Goal::Ratio(0.6)),
         ("biased", biased, Goal::Ratio(0.6)),
+        ("coalescing", coalescing, Goal::Ratio(0.6)),
         ("std::rc::Rc", rc, Goal::None),
     ] {
         let what = format!("allocate and drop a node, {name}");

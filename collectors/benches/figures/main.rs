@@ -21,6 +21,7 @@ mod loads;
 mod measure;
 mod peers;
 mod python;
+mod stores;
 mod trial;
 
 use std::process::ExitCode;
@@ -80,6 +81,7 @@ struct Part {
 static PARTS: &[Part] = &[
     Part { name: "counting", figures: counting::figures },
     Part { name: "loads", figures: loads::figures },
+    Part { name: "stores", figures: stores::figures },
     Part { name: "cycles", figures: cycles::figures },
     Part { name: "live", figures: live::figures },
     Part { name: "trial", figures: trial::figures },

@@ -53,6 +53,9 @@ struct Head<H> {
 /// A reference slot: the address of an object, or 0, with low bits left to the collector's protocol.
 pub(crate) type Slot = AtomicUsize;
 
+/// The lowest bit of a slot, which is no part of the address: a collector's own.
+pub(crate) const SLOT_FLAG: usize = 1;
+
 /// Bytes of header and descriptor under header `H`.
 pub(crate) const fn head_bytes<H>() -> usize {
     size_of::<Head<H>>()
@@ -590,8 +593,9 @@ impl<H: Header> Object<H> {
     }
 }
 
+/// Asks the processor to fetch what lies at `address`.
 #[inline(always)]
-fn prefetch(address: usize) {
+pub(crate) fn prefetch(address: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch has no effect but on time, whatever the address.
     unsafe {

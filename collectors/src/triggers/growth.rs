@@ -81,6 +81,12 @@ impl Growth {
         Ok(Self { ratio, minimum, allocated: AtomicU64::new(0), limit })
     }
 
+    /// A trigger that does not grow: a collection is due when `bytes` have been allocated.
+    pub(crate) fn constant(bytes: u64) -> Self {
+        let limit = AtomicU64::new(bytes);
+        Self { ratio: 0.0, minimum: bytes, allocated: AtomicU64::new(0), limit }
+    }
+
     /// Begins to count anew: a collection begins.
     pub(crate) fn begin(&self) {
         // Relaxed: a statistic.
@@ -125,10 +131,15 @@ impl Allowance {
 
     /// Takes another portion.
     pub(crate) fn ask(&self, growth: &Growth) {
+        self.ask_at_most(growth, PORTION);
+    }
+
+    /// Takes another portion, of `most` bytes at most.
+    pub(crate) fn ask_at_most(&self, growth: &Growth, most: u64) {
         // Relaxed: a statistic.
         let allocated = growth.allocated.load(Relaxed);
         // Relaxed: a statistic.
-        let portion = growth.limit.load(Relaxed).saturating_sub(allocated).min(PORTION);
+        let portion = growth.limit.load(Relaxed).saturating_sub(allocated).min(most.min(PORTION));
         self.portion.set(self.portion.get() + portion);
         self.left.set(self.left.get() + portion as i64);
     }
