@@ -26,6 +26,7 @@
 pub mod audit;
 mod biased;
 mod collector;
+pub mod concurrent_counting;
 pub mod counts;
 mod cycles;
 mod event;

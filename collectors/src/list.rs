@@ -35,6 +35,7 @@ collectors![
     crate::incremental::Incremental,
     crate::mark_sweep::MarkSweep,
     crate::snapshot::Snapshot,
+    crate::concurrent_counting::ConcurrentCounting,
 ];
 
 #[cfg(all(test, not(loom)))]

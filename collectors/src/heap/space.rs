@@ -147,6 +147,8 @@ impl Space {
                 word.set(0);
             }
         }
+        // Whoever takes it lists it anew; an entry that is left on a list means nothing.
+        block.touched.set(0);
         block.set_usage(Use::Pooled);
         let mut state = self.state();
         self.discharge(BLOCK_BYTES);
@@ -247,6 +249,13 @@ impl Space {
             (FIRST_BLOCK.max(begun)..end).map(move |index| Block::of(chunk + index * BLOCK_BYTES))
         });
         blocks.find(|block| block.usage() != Use::Pooled)
+    }
+
+    /// Where each chunk, and each large object with its tables, begins.
+    pub(crate) fn mappings(&self) -> Vec<usize> {
+        let state = self.state();
+        let large = state.large.iter().map(|&(block, _)| block.start() & !(CHUNK_BYTES - 1));
+        state.chunks.iter().copied().chain(large).collect()
     }
 
     /// The blocks of all large objects.
