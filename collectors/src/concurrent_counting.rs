@@ -240,7 +240,7 @@ impl Collector for ConcurrentCounting {
     fn check(&self, inspection: &Inspection<'_, BiasedCount>) {
         let waiting = self.waiting.objects().into_iter();
         inspection.check_references(waiting.map(|object| ("a waiting finalizer", object)));
-        if !self.thread.is_idle() {
+        if !self.thread.is_idle() || !self.inbox().is_empty() {
             return;
         }
         inspection.check_counts();
@@ -273,8 +273,15 @@ impl Worker<'_> {
         if asked.is_some() {
             self.gather();
         }
+        if asked.is_none() && collector.pace.skips() {
+            let objects = collector.inbox().make_old();
+            collector.pace.skip(objects);
+        }
         let extent = if collector.pace.is_full_due() { Extent::Full } else { Extent::Young };
         let extent = asked.map_or(extent, |asked| asked.max(extent));
+        if asked.is_none() && extent == Extent::Young && collector.inbox().is_empty() {
+            return;
+        }
         collector.limbo.open();
         let found = self.collect(extent);
         self.empty_limbo();
@@ -293,23 +300,25 @@ impl Worker<'_> {
         let mapped = Mapped::new(&core.space.mappings());
         let mut again = self.take_again();
         again.retain(|object| mapped.has(object.address()));
-        let candidates = Candidates::new(core, batches, again, extent);
+        let (candidates, mut flagged) = Candidates::new(core, batches, again, extent);
         let guess = self.guess(&candidates, &mapped);
-        let flagged = self.summon(guess.suspects);
+        // In a full cycle those that are flagged are candidates like all others.
+        let examined =
+            guess.examined + if extent == Extent::Young { flagged.len() as u64 } else { 0 };
+        flagged.append(&mut self.summon(guess.suspects));
         let garbage = self.validate(flagged);
-        let finalizers = self.finalize(&garbage);
-        let freed = if finalizers { self.keep(garbage) } else { self.free(&garbage) };
-        let survived = guess.examined - freed.objects;
+        let finalizers = self.finalize(&garbage.objects);
+        let freed = if finalizers { self.keep(garbage.objects) } else { self.free(&garbage) };
         candidates.promote(core, extent);
-        collector.pace.learn(extent, Learned { examined: guess.examined, freed: freed.objects });
+        collector.pace.learn(extent, Learned { examined, freed: freed.objects });
         self.seat.emit(Event::Collection {
             generation: extent as u8,
-            examined: guess.examined,
+            examined,
             freed: freed.objects,
-            survived,
+            survived: examined - freed.objects,
             freed_bytes: freed.bytes,
         });
-        let collected = Collected { examined: guess.examined, freed: freed.objects };
+        let collected = Collected { examined, freed: freed.objects };
         Found { collected, finalizers }
     }
 

@@ -27,6 +27,8 @@ type Bits = [u64; BLOCK_BITMAP];
 pub(super) struct Batch {
     seat: usize,
     blocks: Vec<(Block, Bits)>,
+    /// Those of its objects that are suspects from the beginning, if it is expected that most are garbage.
+    flagged: Option<Vec<Counted>>,
 }
 
 /// What mutators have handed over, and what they ask for.
@@ -38,9 +40,11 @@ pub(super) struct Inbox {
 
 /// The objects that a cycle looks at. By the time that it does, they may be none.
 pub(super) struct Candidates {
-    pub(super) blocks: Vec<(Block, Bits)>,
+    blocks: Vec<(Block, Bits)>,
+    /// Blocks of objects that are suspects already, and need no guess.
+    flagged_blocks: Vec<(Block, Bits)>,
     /// Large objects, and others that no bit tells.
-    pub(super) others: Vec<Counted>,
+    others: Vec<Counted>,
 }
 
 impl Batch {
@@ -59,7 +63,31 @@ impl Batch {
                 blocks.push((block, bits));
             }
         });
-        Self { seat, blocks }
+        Self { seat, blocks, flagged: None }
+    }
+
+    /// Makes suspects of all objects. The caller is the mutator that has made them.
+    pub(super) fn flag(mut self) -> Self {
+        let mut flagged = Vec::new();
+        for (block, bits) in &self.blocks {
+            for (index, &word) in bits.iter().enumerate().filter(|(_, word)| **word != 0) {
+                for object in block.cells_of_bits::<BiasedCount>(index, word) {
+                    let descriptor = object.descriptor();
+                    let is_candidate = !descriptor.is_free() && !descriptor.is_acyclic();
+                    if is_candidate && object.header().suspect() {
+                        flagged.push(object);
+                    }
+                }
+            }
+        }
+        self.flagged = Some(flagged);
+        self
+    }
+
+    /// How many objects there are, those that have died since included.
+    fn objects(&self) -> u64 {
+        let words = self.blocks.iter().flat_map(|(_, bits)| bits);
+        words.map(|word| u64::from(word.count_ones())).sum()
     }
 }
 
@@ -82,6 +110,16 @@ impl Inbox {
         self.wish.take()
     }
 
+    /// Makes old, without a look, the batches that are in no cycle; gives how many objects these are.
+    pub(super) fn make_old(&mut self) -> u64 {
+        let mut objects = 0;
+        for batch in self.batches.extract_if(.., |batch| batch.flagged.is_none()) {
+            objects += batch.objects();
+            batch.blocks.iter().for_each(|(block, bits)| set_old(*block, bits));
+        }
+        objects
+    }
+
     pub(super) fn take(&mut self) -> Vec<Batch> {
         std::mem::take(&mut self.batches)
     }
@@ -93,33 +131,47 @@ impl Inbox {
 
 impl Candidates {
     /// The candidates of a cycle: what is in `batches`, what was kept for the finalizers of an earlier one, and in a full
-    /// cycle all that is old.
+    /// cycle all that is old. Also gives those that are suspects already.
     pub(super) fn new(
         core: &Core<BiasedCount>,
         batches: Vec<Batch>,
         again: Vec<Counted>,
         extent: Extent,
-    ) -> Self {
-        let young = batches.into_iter().flat_map(|batch| batch.blocks);
+    ) -> (Self, Vec<Counted>) {
+        let (mut young, mut flagged_blocks, mut flagged) = (Vec::new(), Vec::new(), Vec::new());
+        for batch in batches {
+            match batch.flagged {
+                Some(mut suspects) if extent == Extent::Young => {
+                    flagged.append(&mut suspects);
+                    flagged_blocks.extend(batch.blocks);
+                }
+                suspects => {
+                    flagged.extend(suspects.into_iter().flatten());
+                    young.extend(batch.blocks);
+                }
+            }
+        }
         let large = |blocks: Vec<Block>| {
             blocks.into_iter().flat_map(|block| block.cells::<BiasedCount>().get(0))
         };
-        match extent {
+        let candidates = match extent {
             Extent::Young => {
                 let mut others = again;
                 others.extend(large(core.space.recent_large()));
-                Self { blocks: young.collect(), others }
+                Self { blocks: young, flagged_blocks, others }
             }
             Extent::Full => {
-                young.for_each(|(block, bits)| set_old(block, &bits));
+                young.iter().for_each(|(block, bits)| set_old(*block, bits));
                 let of_cells = core.space.all_blocks().into_iter();
                 let with_bits = of_cells
                     .filter(|block| block.usage() != Use::Large)
                     .map(|block| (block, old_bits(block)))
                     .filter(|(_, bits)| *bits != [0; BLOCK_BITMAP]);
-                Self { blocks: with_bits.collect(), others: large(core.space.large()).collect() }
+                let others = large(core.space.large()).collect();
+                Self { blocks: with_bits.collect(), flagged_blocks, others }
             }
-        }
+        };
+        (candidates, flagged)
     }
 
     /// Calls `visit` with each candidate; `pause` between blocks.
@@ -134,26 +186,44 @@ impl Candidates {
         self.others.iter().copied().for_each(visit);
     }
 
-    /// Clears the scratch entries of all candidates, whatever has become of them.
-    pub(super) fn clear_entries(&self) {
+    /// Gives `visit` each candidate whose scratch entry is `wanted`, and clears the entries of all, whatever has become of
+    /// them.
+    pub(super) fn clear_entries(&self, wanted: u32, mut visit: impl FnMut(Counted)) {
         for (block, bits) in &self.blocks {
             let entries = block.scratch();
-            for (index, &word) in bits.iter().enumerate() {
+            for (index, &word) in bits.iter().enumerate().filter(|(_, word)| **word != 0) {
                 let mut bits = word;
                 while bits != 0 {
+                    let bit = bits & bits.wrapping_neg();
+                    let entry = &entries[index * BITMAP_WORD + bit.trailing_zeros() as usize];
                     // Relaxed: ours alone to write.
-                    entries[index * BITMAP_WORD + bits.trailing_zeros() as usize].store(0, Relaxed);
-                    bits &= bits - 1;
+                    let value = entry.load(Relaxed);
+                    if value != 0 {
+                        // Relaxed: ours alone to write.
+                        entry.store(0, Relaxed);
+                    }
+                    if value == wanted {
+                        block.cells_of_bits(index, bit).for_each(&mut visit);
+                    }
+                    bits ^= bit;
                 }
             }
         }
-        // Relaxed: ours alone to write.
-        self.others.iter().for_each(|object| object.scratch().store(0, Relaxed));
+        for &object in &self.others {
+            let entry = object.scratch();
+            // Relaxed: ours alone to write.
+            let value = entry.load(Relaxed);
+            // Relaxed: ours alone to write.
+            entry.store(0, Relaxed);
+            if value == wanted {
+                visit(object);
+            }
+        }
     }
 
     /// Makes old what has survived; of what has not, the bits go.
     pub(super) fn promote(self, core: &Core<BiasedCount>, extent: Extent) {
-        for (block, mut bits) in self.blocks {
+        for (block, mut bits) in self.blocks.into_iter().chain(self.flagged_blocks) {
             for (index, word) in bits.iter_mut().enumerate() {
                 for cell in block.cells_of_bits::<BiasedCount>(index, *word) {
                     if cell.descriptor().is_free() {

@@ -73,13 +73,7 @@ impl Worker<'_> {
             }
         });
         let mut suspects = Vec::new();
-        self.each(candidates, |object| {
-            if get(object) == CANDIDATE {
-                set(object, 0);
-                suspects.push(object);
-            }
-        });
-        candidates.clear_entries();
+        candidates.clear_entries(CANDIDATE, |object| suspects.push(object));
         Guess { examined, suspects }
     }
 

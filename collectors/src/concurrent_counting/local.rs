@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{Batch, ConcurrentCounting, Counted, limbo::is_large, pace::Extent, reclaim::clear};
 use crate::{
-    Collected, Progress,
+    Cause, Collected, Progress,
     counts::{
         Count,
         biased::BiasedCount,
@@ -39,10 +39,31 @@ impl ConcurrentCountingLocal {
 
     /// Hands over what has been made; says whether this mutator is too far ahead.
     fn hand_over(&self) -> bool {
+        let batch = Batch::take(self.seat.index, &self.seat.share);
+        self.send(batch)
+    }
+
+    fn send(&self, batch: Batch) -> bool {
         self.count.set(0);
         self.limit.set(self.collector.pace.batch());
-        let batch = Batch::take(self.seat.index, &self.seat.share);
         self.collector.inbox().push(batch)
+    }
+
+    /// As many objects have been made as make a batch.
+    fn hand_over_full(&self) {
+        let pause = self.seat.pause(Cause::Handshake);
+        let mut batch = Batch::take(self.seat.index, &self.seat.share);
+        if self.collector.pace.expects_garbage() {
+            batch = batch.flag();
+        }
+        pause.end(self.count.get());
+        let is_ahead = self.send(batch);
+        let thread = &self.collector.thread;
+        if let Some(round) = thread.prompt()
+            && is_ahead
+        {
+            self.seat.stall(|| thread.wait(round));
+        }
     }
 
     /// A cycle from its beginning to its end, of everything that has been made by now.
@@ -99,17 +120,15 @@ impl Counting for ConcurrentCountingLocal {
 
     fn attend_to(&self) {
         self.seat.answer();
-        let thread = &self.collector.thread;
         if self.seat.is_stressed() {
-            self.hand_over();
-            thread.request();
-        } else if self.count.get() > self.limit.get() {
-            let is_ahead = self.hand_over();
-            if let Some(round) = thread.prompt()
-                && is_ahead
-            {
-                self.seat.stall(|| thread.wait(round));
+            let mut batch = Batch::take(self.seat.index, &self.seat.share);
+            if self.seat.random_below(2) == 0 {
+                batch = batch.flag();
             }
+            self.send(batch);
+            self.collector.thread.request();
+        } else if self.count.get() > self.limit.get() {
+            self.hand_over_full();
         }
     }
 

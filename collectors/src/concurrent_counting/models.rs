@@ -277,7 +277,7 @@ fn a_reference_dropped_while_its_object_is_summoned_is_not_lost() {
                 place.work(|worker| {
                     let flagged = worker.summon(vec![object]);
                     assert!(
-                        worker.validate(flagged).is_empty(),
+                        worker.validate(flagged).objects.is_empty(),
                         "nothing refers to it in the heap"
                     );
                 });

@@ -11,7 +11,7 @@ use crate::{
     Collector, Progress, SettingsError,
     threads::sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
         capacity,
     },
 };
@@ -20,10 +20,16 @@ use crate::{
 const NANOSECONDS: u32 = 20;
 
 /// How many times the smallest batch the largest is.
-const MOST: u64 = 16;
+const MOST: u64 = 4;
 
-/// Below this share of garbage batches grow, above the other they shrink.
+/// Below this share of garbage batches grow, above the other they shrink, and all of the next one is suspected.
 const YIELD: std::ops::Range<f64> = 0.1..0.5;
+
+/// Below this share of garbage in young objects, the next cycles do not look at them.
+const HARDLY_ANY: f64 = 0.02;
+
+/// How many cycles that is.
+const SKIPPED: u32 = 3;
 
 /// What share of new old objects is taken to be garbage at least, so that a full cycle comes due.
 const LEAST_YIELD: f64 = 0.25;
@@ -50,6 +56,10 @@ pub(super) struct Pace {
     settings: ConcurrentCountingSettings,
     /// Net allocations of a mutator that make a batch.
     batch: AtomicU64,
+    /// Whether most of a batch is expected to be garbage.
+    expects_garbage: AtomicBool,
+    /// How many batches are still to become old without a look.
+    skips: AtomicU32,
     old: Mutex<Old>,
 }
 
@@ -81,7 +91,33 @@ impl Pace {
             return refuse("least-batch", least_batch.to_string(), "a number from 1 to 1000000");
         }
         let old = Old { total: 0, pending: 0, garbage: 1.0 };
-        Ok(Self { settings, batch: AtomicU64::new(least_batch.into()), old: Mutex::new(old) })
+        Ok(Self {
+            settings,
+            batch: AtomicU64::new(least_batch.into()),
+            expects_garbage: AtomicBool::new(false),
+            skips: AtomicU32::new(0),
+            old: Mutex::new(old),
+        })
+    }
+
+    /// Whether a mutator is to make suspects of all that it hands over, rather than have the collector guess.
+    pub(super) fn expects_garbage(&self) -> bool {
+        // Relaxed: a hint.
+        self.expects_garbage.load(Relaxed) && self.batch() <= 2 * self.portion() as u64
+    }
+
+    /// Whether the next young cycle is not worth its cost.
+    pub(super) fn skips(&self) -> bool {
+        // Relaxed: a statistic, and the collector's alone.
+        let skips = self.skips.load(Relaxed);
+        // Relaxed: a statistic, as above.
+        self.skips.store(skips.saturating_sub(1), Relaxed);
+        skips > 0
+    }
+
+    /// So many objects have become old without a look.
+    pub(super) fn skip(&self, objects: u64) {
+        self.old().pending += objects;
     }
 
     /// Net allocations of a mutator that make a batch.
@@ -117,6 +153,10 @@ impl Pace {
                 };
                 // Relaxed: a statistic, as above.
                 self.batch.store(next.clamp(least, MOST * least), Relaxed);
+                // Relaxed: a hint.
+                self.expects_garbage.store(share > YIELD.end, Relaxed);
+                // Relaxed: a statistic, and the collector's alone.
+                self.skips.store(if share < HARDLY_ANY { SKIPPED } else { 0 }, Relaxed);
             }
             Extent::Full => {
                 let garbage = freed as f64 / old.pending.max(1) as f64;

@@ -3,7 +3,7 @@
 use super::{
     Counted, Worker,
     guess::{CANDIDATE, get, set},
-    suspects::each_child,
+    suspects::{Garbage, each_child},
 };
 use crate::{
     Amount,
@@ -14,6 +14,9 @@ use crate::{
 /// Objects freed between two safepoints of the collector's thread.
 const STRIDE: usize = capacity(1024, 1);
 
+/// Objects that are freed without a safepoint in between, if that is of use.
+const UNINTERRUPTED: usize = 16 * STRIDE;
+
 impl Worker<'_> {
     /// Whether garbage has finalizers that have not been called. If so, they wait to be run.
     pub(super) fn finalize(&self, garbage: &[Counted]) -> bool {
@@ -21,8 +24,8 @@ impl Worker<'_> {
         if !core.has_finalizers() {
             return false;
         }
-        let mut dying = garbage.to_vec();
-        dying.retain(|&object| must_be_finalized(object));
+        let dying = garbage.iter().copied().filter(|&object| must_be_finalized(object));
+        let dying: Vec<Counted> = dying.collect();
         dying.iter().for_each(|object| object.header().summon());
         let is_needed = !dying.is_empty();
         self.collector.waiting.extend(core, &dying);
@@ -40,7 +43,28 @@ impl Worker<'_> {
     }
 
     /// Frees garbage, and gives how much it was.
-    pub(super) fn free(&self, garbage: &[Counted]) -> Amount {
+    pub(super) fn free(&self, garbage: &Garbage) -> Amount {
+        let Garbage { objects, refers_outward } = garbage;
+        // What is freed in one go need not be cleared: nobody looks at it in between.
+        let is_in_one_go = objects.len() <= UNINTERRUPTED && !refers_outward;
+        if !is_in_one_go {
+            self.drop_outward(objects);
+        }
+        let mut freed = Amount::default();
+        for portion in objects.chunk_by(|one, other| one.block().owner() == other.block().owner()) {
+            for portion in portion.chunks(STRIDE) {
+                portion.iter().for_each(|&object| set(object, 0));
+                freed += self.free_portion(portion);
+                if !is_in_one_go {
+                    self.seat.answer();
+                }
+            }
+        }
+        freed
+    }
+
+    /// Drops the references from garbage to what is none, and makes it refer to nothing.
+    fn drop_outward(&self, garbage: &[Counted]) {
         for portion in garbage.chunks(STRIDE) {
             for &object in portion {
                 each_child(object, |child| {
@@ -52,15 +76,6 @@ impl Worker<'_> {
             }
             self.seat.answer();
         }
-        garbage.iter().for_each(|&object| set(object, 0));
-        let mut freed = Amount::default();
-        for portion in garbage.chunk_by(|one, other| one.block().owner() == other.block().owner()) {
-            for portion in portion.chunks(STRIDE) {
-                freed += self.free_portion(portion);
-                self.seat.answer();
-            }
-        }
-        freed
     }
 
     /// Frees objects of one owner.

@@ -34,6 +34,13 @@ struct List {
     done: usize,
 }
 
+/// What has been shown to be garbage.
+pub(super) struct Garbage {
+    pub(super) objects: Vec<Counted>,
+    /// Whether any of it refers to what is none.
+    pub(super) refers_outward: bool,
+}
+
 impl List {
     fn is_done(&self) -> bool {
         self.done == self.suspects.len()
@@ -97,7 +104,7 @@ impl Worker<'_> {
 
     /// Which of the flagged objects are garbage: their scratch entries have `CANDIDATE` afterwards, all others are 0. The
     /// others are acquitted.
-    pub(super) fn validate(&self, mut flagged: Vec<Counted>) -> Vec<Counted> {
+    pub(super) fn validate(&self, mut flagged: Vec<Counted>) -> Garbage {
         // Each slot must be counted once, so each object must be there once.
         flagged.retain(|&suspect| {
             let is_new = get(suspect) == 0;
@@ -108,11 +115,14 @@ impl Worker<'_> {
             let early = mutant("look at the counts before the slots")
                 .then(|| flagged.iter().map(|suspect| suspect.header().undropped()).collect());
             let early: Option<Vec<_>> = early;
+            let mut outward: u64 = 0;
             for &suspect in &flagged {
                 each_child(suspect, |child| {
                     let entry = get(child);
                     if entry & CANDIDATE != 0 {
                         set(child, entry + 1);
+                    } else {
+                        outward += 1;
                     }
                 });
             }
@@ -124,7 +134,7 @@ impl Worker<'_> {
             let mut alive: Vec<Counted> =
                 flagged.iter().enumerate().filter(is_held).map(|(_, &suspect)| suspect).collect();
             if alive.is_empty() {
-                return flagged;
+                return Garbage { objects: flagged, refers_outward: outward > 0 };
             }
             alive.iter().for_each(|&suspect| set(suspect, 0));
             while let Some(suspect) = alive.pop() {
@@ -150,7 +160,7 @@ impl Worker<'_> {
             set(suspect, 0);
             self.acquit(suspect);
         }
-        Vec::new()
+        Garbage { objects: Vec::new(), refers_outward: false }
     }
 
     /// Lets a suspect go; frees its cell if it has died meanwhile.
