@@ -89,7 +89,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::local::ConcurrentCountingLocal;
 use self::{
-    batch::{Batch, Candidates, Inbox},
+    batch::{Batch, Candidates, Inbox, Large},
     guess::Mapped,
     limbo::Limbo,
     pace::{Extent, Learned, Pace},
@@ -157,7 +157,7 @@ pub struct ConcurrentCountingSettings {
 
 impl Default for ConcurrentCountingSettings {
     fn default() -> Self {
-        Self { pause_target: 50, memory_target: 0.25, least_batch: 4_000 }
+        Self { pause_target: 50, memory_target: 0.25, least_batch: 2_000 }
     }
 }
 
@@ -198,7 +198,7 @@ impl Collector for ConcurrentCounting {
         },
         Setting {
             name: "least-batch",
-            default: "4000",
+            default: "2000",
             unit: "objects",
             range: "1..=1000000",
             meaning: "net allocations of a mutator that make a young cycle due, if it finds much",
@@ -297,16 +297,17 @@ impl Worker<'_> {
     fn collect(&self, extent: Extent) -> Found {
         let (collector, core) = (self.collector, &*self.seat.core);
         let batches = collector.inbox().take();
-        let mapped = Mapped::new(&core.space.mappings());
+        let large = Large::new(core);
+        let mapped = Mapped::new(&core.space.chunks(), &large.all);
         let mut again = self.take_again();
         again.retain(|object| mapped.has(object.address()));
-        let (candidates, mut flagged) = Candidates::new(core, batches, again, extent);
+        let (candidates, mut flagged) = Candidates::new(core, batches, again, large, extent);
         let guess = self.guess(&candidates, &mapped);
         // In a full cycle those that are flagged are candidates like all others.
         let examined =
             guess.examined + if extent == Extent::Young { flagged.len() as u64 } else { 0 };
         flagged.append(&mut self.summon(guess.suspects));
-        let garbage = self.validate(flagged);
+        let garbage = self.validate(flagged, &mapped);
         let finalizers = self.finalize(&garbage.objects);
         let freed = if finalizers { self.keep(garbage.objects) } else { self.free(&garbage) };
         candidates.promote(core, extent);

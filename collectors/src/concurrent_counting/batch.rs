@@ -13,6 +13,7 @@ use crate::{
         core::Core,
         layout::{BITMAP_WORD, BLOCK_BITMAP},
         share::Share,
+        space::Recency,
     },
     threads::sync::{atomic::Ordering::Relaxed, capacity},
 };
@@ -45,6 +46,21 @@ pub(super) struct Candidates {
     flagged_blocks: Vec<(Block, Bits)>,
     /// Large objects, and others that no bit tells.
     others: Vec<Counted>,
+}
+
+/// The large objects that cannot be unmapped while the cycle runs.
+pub(super) struct Large {
+    pub(super) all: Vec<Counted>,
+    /// Those that are not yet old.
+    pub(super) recent: Vec<Counted>,
+}
+
+impl Large {
+    /// The large objects at the beginning of a cycle, when limbo is open.
+    pub(super) fn new(core: &Core<BiasedCount>) -> Self {
+        let recent = core.space.large_objects(Recency::Recent);
+        Self { all: core.space.large_objects(Recency::Any), recent }
+    }
 }
 
 impl Batch {
@@ -136,6 +152,7 @@ impl Candidates {
         core: &Core<BiasedCount>,
         batches: Vec<Batch>,
         again: Vec<Counted>,
+        large: Large,
         extent: Extent,
     ) -> (Self, Vec<Counted>) {
         let (mut young, mut flagged_blocks, mut flagged) = (Vec::new(), Vec::new(), Vec::new());
@@ -151,13 +168,10 @@ impl Candidates {
                 }
             }
         }
-        let large = |blocks: Vec<Block>| {
-            blocks.into_iter().flat_map(|block| block.cells::<BiasedCount>().get(0))
-        };
         let candidates = match extent {
             Extent::Young => {
                 let mut others = again;
-                others.extend(large(core.space.recent_large()));
+                others.extend(large.recent);
                 Self { blocks: young, flagged_blocks, others }
             }
             Extent::Full => {
@@ -167,8 +181,7 @@ impl Candidates {
                     .filter(|block| block.usage() != Use::Large)
                     .map(|block| (block, old_bits(block)))
                     .filter(|(_, bits)| *bits != [0; BLOCK_BITMAP]);
-                let others = large(core.space.large()).collect();
-                Self { blocks: with_bits.collect(), flagged_blocks, others }
+                Self { blocks: with_bits.collect(), flagged_blocks, others: large.all }
             }
         };
         (candidates, flagged)

@@ -98,8 +98,11 @@ fn estimate(object: Counted) -> u32 {
 }
 
 impl Mapped {
-    pub(super) fn new(mappings: &[usize]) -> Self {
-        let chunks = || mappings.iter().map(|mapping| mapping / CHUNK_BYTES);
+    /// What is mapped and stays so while the cycle runs: these chunks, and large objects.
+    pub(super) fn new(chunks: &[usize], large: &[Counted]) -> Self {
+        let addresses =
+            || chunks.iter().copied().chain(large.iter().map(|object| object.address()));
+        let chunks = || addresses().map(|address| address / CHUNK_BYTES);
         let first = chunks().min().unwrap_or(0);
         let mut mapped = vec![false; chunks().max().map_or(0, |last| last - first + 1)];
         chunks().for_each(|chunk| mapped[chunk - first] = true);

@@ -52,6 +52,8 @@ impl ConcurrentCountingLocal {
     /// As many objects have been made as make a batch.
     fn hand_over_full(&self) {
         let pause = self.seat.pause(Cause::Handshake);
+        // What the collector has freed comes back in large runs, so that an allocation seldom has to look for cells.
+        self.seat.share.drain_remote(&self.seat.core.space, self.collector.pace.portion());
         let mut batch = Batch::take(self.seat.index, &self.seat.share);
         if self.collector.pace.expects_garbage() {
             batch = batch.flag();

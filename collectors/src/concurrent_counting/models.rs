@@ -46,7 +46,7 @@ impl Place {
     /// Validates flagged objects and frees what is garbage; gives how many that were.
     fn judge(&self, flagged: Vec<Counted>) -> u64 {
         self.work(|worker| {
-            let garbage = worker.validate(flagged);
+            let garbage = worker.validate(flagged, &self.mapped());
             worker.free(&garbage).objects
         })
     }
@@ -55,9 +55,13 @@ impl Place {
     fn examine(&self, suspect: Counted) -> u64 {
         self.work(|worker| {
             let flagged = worker.summon(vec![suspect]);
-            let garbage = worker.validate(flagged);
+            let garbage = worker.validate(flagged, &self.mapped());
             worker.free(&garbage).objects
         })
+    }
+
+    fn mapped(&self) -> Mapped {
+        Mapped::new(&self.core.space.chunks(), &[])
     }
 
     fn held(&self) -> u64 {
@@ -277,7 +281,7 @@ fn a_reference_dropped_while_its_object_is_summoned_is_not_lost() {
                 place.work(|worker| {
                     let flagged = worker.summon(vec![object]);
                     assert!(
-                        worker.validate(flagged).objects.is_empty(),
+                        worker.validate(flagged, &place.mapped()).objects.is_empty(),
                         "nothing refers to it in the heap"
                     );
                 });

@@ -9,7 +9,7 @@
 
 use super::{
     Counted, Worker,
-    guess::{CANDIDATE, get, set},
+    guess::{CANDIDATE, Mapped, get, set},
 };
 use crate::{
     counts::{
@@ -104,7 +104,7 @@ impl Worker<'_> {
 
     /// Which of the flagged objects are garbage: their scratch entries have `CANDIDATE` afterwards, all others are 0. The
     /// others are acquitted.
-    pub(super) fn validate(&self, mut flagged: Vec<Counted>) -> Garbage {
+    pub(super) fn validate(&self, mut flagged: Vec<Counted>, mapped: &Mapped) -> Garbage {
         // Each slot must be counted once, so each object must be there once.
         flagged.retain(|&suspect| {
             let is_new = get(suspect) == 0;
@@ -117,7 +117,7 @@ impl Worker<'_> {
             let early: Option<Vec<_>> = early;
             let mut outward: u64 = 0;
             for &suspect in &flagged {
-                each_child(suspect, |child| {
+                each_seen(suspect, mapped, |child| {
                     let entry = get(child);
                     if entry & CANDIDATE != 0 {
                         set(child, entry + 1);
@@ -138,7 +138,7 @@ impl Worker<'_> {
             }
             alive.iter().for_each(|&suspect| set(suspect, 0));
             while let Some(suspect) = alive.pop() {
-                each_child(suspect, |child| {
+                each_seen(suspect, mapped, |child| {
                     if get(child) != 0 {
                         set(child, 0);
                         alive.push(child);
@@ -194,6 +194,17 @@ pub(super) fn each_child(suspect: Counted, mut visit: impl FnMut(Counted)) {
             visit(child);
         }
     }
+}
+
+/// Calls `visit` with what a flagged object refers to that may be flagged too. One that has just died may still seem to refer
+/// to a large object that has died before the cycle began.
+#[inline(always)]
+fn each_seen(suspect: Counted, mapped: &Mapped, mut visit: impl FnMut(Counted)) {
+    each_child(suspect, |child| {
+        if mapped.has(child.address()) {
+            visit(child);
+        }
+    });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -18,6 +18,7 @@ use super::{
         FIRST_BLOCK, GRANULE, MIDDLE, SCRATCH, YOUNG,
     },
     memory,
+    object::{Header, Object},
     quarantine::Quarantine,
     size::cell_bytes,
 };
@@ -36,6 +37,15 @@ pub struct OutOfMemory {
     pub in_use: u64,
     /// The heap's limit in bytes.
     pub limit: u64,
+}
+
+/// Which large objects are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recency {
+    /// All.
+    Any,
+    /// Those that are not yet old.
+    Recent,
 }
 
 /// Which side tables a collector uses; the others are never touched.
@@ -251,11 +261,19 @@ impl Space {
         blocks.find(|block| block.usage() != Use::Pooled)
     }
 
-    /// Where each chunk, and each large object with its tables, begins.
-    pub(crate) fn mappings(&self) -> Vec<usize> {
+    /// Where each chunk begins.
+    pub(crate) fn chunks(&self) -> Vec<usize> {
+        self.state().chunks.clone()
+    }
+
+    /// The large objects of some recency; not those that are being made, or have been freed and wait for
+    /// an audit, which may unmap them at any time.
+    pub(crate) fn large_objects<H: Header>(&self, recency: Recency) -> Vec<Object<H>> {
         let state = self.state();
-        let large = state.large.iter().map(|&(block, _)| block.start() & !(CHUNK_BYTES - 1));
-        state.chunks.iter().copied().chain(large).collect()
+        let all = state.large.iter().map(|(block, _)| block);
+        let objects = all.flat_map(|block| block.objects());
+        let is_recent = |object: &Object<H>| state.recent.contains(&object.block());
+        objects.filter(|object| recency == Recency::Any || is_recent(object)).collect()
     }
 
     /// The blocks of all large objects.
