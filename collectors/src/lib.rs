@@ -28,6 +28,7 @@ pub mod audit;
 mod biased;
 pub mod coalescing;
 mod collector;
+pub mod concurrent_counting;
 pub mod counts;
 mod cycles;
 pub mod deferred;

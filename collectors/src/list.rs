@@ -39,6 +39,7 @@ collectors![
     crate::coalescing::Coalescing,
     crate::mark_sweep::MarkSweep,
     crate::snapshot::Snapshot,
+    crate::concurrent_counting::ConcurrentCounting,
 ];
 
 #[cfg(all(test, not(loom)))]

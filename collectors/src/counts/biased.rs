@@ -74,8 +74,11 @@ const DOOMED: u32 = 8;
 /// Somebody may make a reference of nothing: a weak reference exists.
 const WEAKLY_REFERENCED: u32 = 16;
 
+/// No reference to the object has been dropped since a concurrent collector began to suspect it (`biased/suspects.rs`).
+const SUSPECT: u32 = 32;
+
 /// The bits of the shared field that are flags; the others are a signed count.
-const FLAGS: u32 = 5;
+const FLAGS: u32 = 6;
 
 /// One reference in the shared field.
 const ONE: u32 = 1 << FLAGS;
@@ -140,7 +143,7 @@ impl BiasedCount {
     }
 
     /// The owner's number, or 0 if there is none any more.
-    pub(super) fn owner(&self) -> u32 {
+    pub(crate) fn owner(&self) -> u32 {
         // Relaxed: a hint: the queue's lock orders what is done about it.
         self.owner.load(Relaxed)
     }
@@ -251,7 +254,11 @@ impl BiasedCount {
                 true if mutant("drop without queueing") => word.wrapping_sub(ONE),
                 true if mutant("subtract also when queued") => word.wrapping_sub(ONE) | QUEUED,
                 true => word | QUEUED,
-                false => word.wrapping_sub(ONE),
+                false if mutant("drop a reference to a suspect without a trace") => {
+                    word.wrapping_sub(ONE)
+                }
+                // Whoever drops one shows that the object was not garbage.
+                false => word.wrapping_sub(ONE) & !SUSPECT,
             };
             // Release: all that we did to the object comes before its end. Pairs with the fence below, `drop_last_local`,
             // `merge_last_local`.
@@ -414,12 +421,14 @@ impl Count for BiasedCount {
     }
 
     fn revive(&self) {
-        // Relaxed: ours alone to write: the object is dead, and ours.
-        let word = self.shared.load(Relaxed);
-        // The owner's count of 1 is still there (`drop_last_local`).
-        let reference = if word & MERGED != 0 { ONE } else { 0 };
-        // Relaxed: ours alone to write.
-        self.shared.store(word | FINALIZED | reference, Relaxed);
+        // A concurrent collector may change flags of its own meanwhile.
+        // Relaxed: ours alone to write as far as the reference goes: the object is dead, and ours.
+        let word = self.shared.fetch_or(FINALIZED, Relaxed);
+        // Otherwise the owner's count of 1 is still there (`drop_last_local`).
+        if word & MERGED != 0 {
+            // Relaxed: ours alone to write, as above.
+            self.shared.fetch_add(ONE, Relaxed);
+        }
     }
 
     #[inline(always)]
@@ -469,3 +478,6 @@ impl Count for BiasedCount {
 
 #[cfg(test)]
 mod models;
+mod suspects;
+
+pub(crate) use suspects::Fate;

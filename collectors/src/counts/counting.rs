@@ -108,6 +108,10 @@ pub trait Counting {
     /// A new object has been allocated.
     fn allocated(&self, object: Object<Self::Count>, kind: &Kind);
 
+    /// An object is dead, and its destruction may take a while. Default: nobody looks at it meanwhile.
+    #[inline(always)]
+    fn condemn(&self, _object: Object<Self::Count>) {}
+
     /// Frees the cell of an object that has given up its references.
     ///
     /// # Safety

@@ -89,6 +89,20 @@ impl<T: Queued> Common<T> {
         Arc::clone(&by_seat[index])
     }
 
+    /// Does `act` while nobody can take seat `index`, give it up, or leave a reference to who sits there; tells it whether
+    /// anybody does.
+    pub(crate) fn with_seat<R>(&self, index: usize, act: impl FnOnce(bool) -> R) -> R {
+        let queue = self.queue(index);
+        let state = queue.state();
+        act(state.is_taken)
+    }
+
+    /// Merges all that waits for who sits in seat `index`, and gives the references to the caller, who is that or stands
+    /// for it.
+    pub(crate) fn settle_seat(&self, index: usize) -> Vec<T> {
+        self.queue(index).settle()
+    }
+
     /// Merges all that waits for anybody, and gives the queues' references to the caller. With the world stopped.
     pub(super) fn settle_all(&self) -> Vec<T> {
         let by_seat = self.by_seat.read().expect("nothing panics while it holds this lock");
@@ -142,6 +156,13 @@ impl<T: Queued> Holder<T> {
         queue.state().is_taken = true;
         let number = u32::try_from(index + 1).expect("there are fewer mutators than objects");
         Self { number, share, queue, common }
+    }
+
+    /// Somebody who sits in no seat as far as counts go: a thread of a collector's own, which makes no objects. It may have
+    /// the place of a mutator that has left, but does not own what that has made.
+    pub(crate) fn of_nobody(common: &Arc<Common<T>>) -> Self {
+        let queue = Arc::new(MergeQueue::new());
+        Self { number: u32::MAX, share: 0, queue, common: Arc::clone(common) }
     }
 
     /// By what number counts know the mutator.

@@ -107,6 +107,7 @@ pub(crate) trait Release: Counting {
     #[cold]
     #[inline(never)]
     fn destroy_all(&self, object: Counted<Self>) {
+        self.condemn(object);
         self.place().dying.borrow_mut().push(object);
         // If finalizers wait already, we are inside of too many: the outermost goes on with this one.
         if self.place().condition() == Condition::Normal {
@@ -144,6 +145,7 @@ pub(crate) trait Release: Counting {
             if let Some(child) = object_at(slot.load(Relaxed))
                 && Self::Count::decrement(child, self.holder()) == Dropped::Dead
             {
+                self.condemn(child);
                 dying.push(child);
             }
         }
@@ -166,8 +168,9 @@ pub(crate) trait Release: Counting {
 
 impl<L: Counting> Release for L {}
 
+/// Whether the object's finalizer has to be called before it ends.
 #[inline(always)]
-fn must_be_finalized<K: Count>(object: Object<K>) -> bool {
+pub(crate) fn must_be_finalized<K: Count>(object: Object<K>) -> bool {
     object.descriptor().has_finalizer() && !object.header().is_finalized()
 }
 

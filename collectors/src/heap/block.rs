@@ -197,6 +197,18 @@ impl Block {
         self.usage.set(usage as u32);
     }
 
+    /// How many bytes belong to it: those of all its cells, or of its one large object.
+    pub(crate) fn bytes(self) -> usize {
+        if self.usage() == Use::Large { self.cell_bytes.get() } else { BLOCK_BYTES }
+    }
+
+    /// Whether one of its cells that have been carved begins at `address`, so that there is, or was, an object.
+    pub(crate) fn has_cell_at(self, address: usize) -> bool {
+        let cell_bytes = self.cell_bytes.get();
+        let offset = address.wrapping_sub(self.start() + self.object_offset.get());
+        offset / cell_bytes < self.carved.get() as usize && offset.is_multiple_of(cell_bytes)
+    }
+
     /// The address of cell `index`'s object.
     pub(crate) fn object_address(&self, index: u32) -> usize {
         self.start() + self.object_offset.get() + index as usize * self.cell_bytes.get()
@@ -255,6 +267,30 @@ impl Block {
         let first = words.wrapping_add(self.index() * BLOCK_BITMAP);
         // SAFETY: the table is made with the chunk, has these words for each block, and stays while the chunk does.
         unsafe { std::slice::from_raw_parts(first, BLOCK_BITMAP) }
+    }
+
+    /// The cells whose bit is set in word `index` of `bits`, which may be no objects any more, nor be cells: the block may
+    /// have been cut anew since. They lie in the block all the same.
+    pub(crate) fn cells_of_bits<H: Header>(
+        self,
+        index: usize,
+        mut bits: u64,
+    ) -> impl Iterator<Item = Object<H>> {
+        let first = self.start() + index * BITMAP_WORD * GRANULE;
+        let grid = Grid::of(self);
+        let last = self.start() + self.bytes() - GRANULE;
+        std::iter::from_fn(move || {
+            while bits != 0 {
+                let granule = first + bits.trailing_zeros() as usize * GRANULE;
+                bits &= bits - 1;
+                let address = grid.beginning_in(granule);
+                if address < granule + GRANULE && address <= last {
+                    // SAFETY: the address lies in the block, and there is room for a head.
+                    return Some(unsafe { Object::at(address) });
+                }
+            }
+            None
+        })
     }
 
     /// The objects whose bit is set in word `index` of `bits`.

@@ -552,7 +552,29 @@ impl<H: Header> Object<H> {
     #[inline(always)]
     pub(crate) fn is_cell_of(self, share: usize) -> bool {
         // A large object takes its tables with it when it goes; others leave theirs as long as there is the heap.
-        self.address() % CHUNK_BYTES != LARGE_OBJECT && self.block().is_freely_owned_by(share)
+        !self.may_be_large() && self.block().is_freely_owned_by(share)
+    }
+
+    /// Whether this may be the address of a large object; it is not that of any other, but for some with an extent.
+    #[inline(always)]
+    pub(crate) fn may_be_large(self) -> bool {
+        self.address() % CHUNK_BYTES == LARGE_OBJECT
+    }
+
+    /// The slots that the descriptor of a cell says it has, as far as they lie in its block; whoever owns the block may be
+    /// making another object of the cell meanwhile, so that they are words of any kind.
+    ///
+    /// # Safety
+    ///
+    /// The block is not unmapped while the slice is used, and the cell lies in it.
+    #[inline]
+    pub(crate) unsafe fn alleged_slots<'a>(self) -> &'a [Slot] {
+        let block = self.block();
+        let end = block.start() + block.bytes();
+        let room = end.saturating_sub(self.payload() as usize) / size_of::<Slot>();
+        let slots = (self.shape().slots as usize).min(room);
+        // SAFETY: so many words of the block follow the head, by our caller.
+        unsafe { std::slice::from_raw_parts(self.payload(), slots) }
     }
 
     /// Its entry in its chunk's scratch table.

@@ -440,17 +440,65 @@ impl<H: Header> Share<H> {
     }
 
     fn push_remote(&self, cell: Object<H>) {
+        self.push_remote_list(cell, cell);
+    }
+
+    /// Pushes cells that are linked from `from` to `to`.
+    fn push_remote_list(&self, from: Object<H>, to: Object<H>) {
         // Relaxed: only the compare-and-exchange below counts.
         let mut first = self.remote.load(Relaxed);
         loop {
-            cell.set_linked(first);
-            // Release: publishes the link and the end of our use of the cell. Pairs with `drain_remote`.
+            to.set_linked(first);
+            // Release: publishes the links and the end of our use of the cells. Pairs with `drain_remote`.
             // Relaxed: a failure only tells us what to try next.
-            match self.remote.compare_exchange_weak(first, cell.address(), Release, Relaxed) {
+            match self.remote.compare_exchange_weak(first, from.address(), Release, Relaxed) {
                 Ok(_) => return,
                 Err(now) => first = now,
             }
         }
+    }
+
+    /// Frees objects one after the other, and gives their cells back all at once; gives how much that was.
+    ///
+    /// # Safety
+    ///
+    /// Nobody can reach the objects any more. They lie in blocks of one share.
+    pub(crate) unsafe fn free_together(&self, space: &Space, objects: &[Object<H>]) -> Amount {
+        let mut freed = Amount::default();
+        let mut last: Option<Object<H>> = None;
+        for &object in objects {
+            freed += Amount { objects: 1, bytes: object.bytes() as u64 };
+            self.count_freed(object.block(), object);
+            // SAFETY: nobody can reach it, by our caller.
+            unsafe { object.bury(last.map_or(0, Object::address)) };
+            if let Some(quarantine) = &space.quarantine {
+                quarantine.keep(object.address());
+            }
+            last = Some(object);
+        }
+        if let (Some(first), Some(last), None) = (objects.first(), last, &space.quarantine) {
+            // SAFETY: shares stay until their heap is dropped, and the blocks' owner cannot change while it holds the cells.
+            let owner = unsafe { &*(last.block().owner() as *const Self) };
+            owner.push_remote_list(last, *first);
+        }
+        freed
+    }
+
+    /// Calls `take` with each of our blocks that has been allocated from since the last call. The owner, or who stands for
+    /// it, does this; what has changed hands is listed by whoever has it now.
+    pub(crate) fn each_touched(&self, mut take: impl FnMut(Block)) {
+        let mut touched = self.touched.lock().expect("nothing panics while it holds this lock");
+        touched.retain(|&block| {
+            if block.owner() != self.address() || block.touched.get() == 0 {
+                return false;
+            }
+            take(block);
+            let is_current = block.usage() == Use::Current;
+            if !is_current {
+                block.touched.set(0);
+            }
+            is_current
+        });
     }
 
     /// Hands over the blocks allocated from since the last call, and begins anew with the current ones.

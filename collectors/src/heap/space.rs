@@ -18,6 +18,7 @@ use super::{
         FIRST_BLOCK, GRANULE, MIDDLE, SCRATCH, YOUNG,
     },
     memory,
+    object::{Header, Object},
     quarantine::Quarantine,
     seal,
     size::cell_bytes,
@@ -37,6 +38,15 @@ pub struct OutOfMemory {
     pub in_use: u64,
     /// The heap's limit in bytes.
     pub limit: u64,
+}
+
+/// Which large objects are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recency {
+    /// All.
+    Any,
+    /// Those that are not yet old.
+    Recent,
 }
 
 /// Which side tables a collector uses; the others are never touched.
@@ -150,6 +160,8 @@ impl Space {
                 word.set(0);
             }
         }
+        // Whoever takes it lists it anew; an entry that is left on a list means nothing.
+        block.touched.set(0);
         block.set_usage(Use::Pooled);
         let mut state = self.state();
         self.discharge(BLOCK_BYTES);
@@ -250,6 +262,21 @@ impl Space {
             (FIRST_BLOCK.max(begun)..end).map(move |index| Block::of(chunk + index * BLOCK_BYTES))
         });
         blocks.find(|block| block.usage() != Use::Pooled)
+    }
+
+    /// Where each chunk begins.
+    pub(crate) fn chunks(&self) -> Vec<usize> {
+        self.state().chunks.clone()
+    }
+
+    /// The large objects of some recency; not those that are being made, or have been freed and wait for
+    /// an audit, which may unmap them at any time.
+    pub(crate) fn large_objects<H: Header>(&self, recency: Recency) -> Vec<Object<H>> {
+        let state = self.state();
+        let all = state.large.iter().map(|(block, _)| block);
+        let objects = all.flat_map(|block| block.objects());
+        let is_recent = |object: &Object<H>| state.recent.contains(&object.block());
+        objects.filter(|object| recency == Recency::Any || is_recent(object)).collect()
     }
 
     /// The blocks of all large objects.

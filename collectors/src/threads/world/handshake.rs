@@ -120,6 +120,10 @@ impl World {
                 if let Some(handshake) = &mut state.handshake {
                     handshake.serving -= 1;
                 }
+                if state.has_shaken_hands() {
+                    // Nobody need look again until the requester has woken up.
+                    self.0.clear(Attention::HANDSHAKE);
+                }
                 self.0.changed.notify_all();
             }
         }
