@@ -26,7 +26,9 @@
 //! 5. *Free* (`reclaim.rs`, nobody waits). References from garbage to what is alive are dropped. What dies of it is destroyed
 //!    on the collector's thread, unless it has a finalizer. Cells go back to their owners.
 //!
-//! Survivors become old. Old objects are candidates of a *full* cycle only.
+//! Survivors become old. Old objects are candidates of a *full* cycle only. Where most of what is young has been garbage, a
+//! mutator makes suspects of all that it hands over, then and there: steps 1 and 2 fall away, and with them every handshake.
+//! Where hardly any has been, most batches become old without a look.
 //!
 //! # Invariants
 //!
@@ -53,10 +55,13 @@
 //! A pause is a handshake, which handles what fits the pause target; the hand-over of a batch; a stall of a mutator that is
 //! `BACKLOG` batches ahead, which lasts no longer than the cycle under way; or the release of what the program itself drops.
 //!
-//! Let L be the objects that were alive when the last full cycle began, m the memory target, P the number of mutators, B the
-//! largest batch (`pace.rs`), each object of the size that it has. What died before a cycle began and was a candidate of it is
-//! freed by it. So no more than P (`BACKLOG` + 2) B young objects and L + max(4 m L, 4 B) older ones are held at any time,
-//! alive or not, and garbage is never more than that less what lives.
+//! Let T be the objects that the last full cycle left, m the memory target, P the number of mutators, N the least batch and
+//! B = 4 N the largest. What was garbage when a cycle began and was a candidate of it is freed by it, so T is no more than what
+//! lived then and what has been handed over since. A full cycle is due, at the latest, when T has grown by max(4 m T, 8 N)
+//! objects, since a quarter of what becomes old is always taken to be garbage; and a mutator stalls when `BACKLOG` batches of
+//! its own wait. So no more than T + max(4 m T, 8 N) + P (`BACKLOG` + 2) B objects that can be part of a cycle are held, alive
+//! or not, and no more of them are garbage than that less those that live; where nothing has become old since, T itself
+//! lives but for what the program has let go since the last full cycle.
 //!
 //! # Synchronization
 //!
@@ -277,7 +282,8 @@ impl Worker<'_> {
             let objects = collector.inbox().make_old();
             collector.pace.skip(objects);
         }
-        let extent = if collector.pace.is_full_due() { Extent::Full } else { Extent::Young };
+        let held = core.statistics().held().objects;
+        let extent = if collector.pace.is_full_due(held) { Extent::Full } else { Extent::Young };
         let extent = asked.map_or(extent, |asked| asked.max(extent));
         if asked.is_none() && extent == Extent::Young && collector.inbox().is_empty() {
             return;

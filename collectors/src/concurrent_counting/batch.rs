@@ -9,7 +9,7 @@ use super::{Counted, pace::Extent};
 use crate::{
     counts::biased::BiasedCount,
     heap::{
-        block::{Block, Use},
+        block::Block,
         core::Core,
         layout::{BITMAP_WORD, BLOCK_BITMAP},
         share::Share,
@@ -176,9 +176,10 @@ impl Candidates {
             }
             Extent::Full => {
                 young.iter().for_each(|(block, bits)| set_old(*block, bits));
-                let of_cells = core.space.all_blocks().into_iter();
-                let with_bits = of_cells
-                    .filter(|block| block.usage() != Use::Large)
+                let with_bits = core
+                    .space
+                    .blocks_of_cells()
+                    .into_iter()
                     .map(|block| (block, old_bits(block)))
                     .filter(|(_, bits)| *bits != [0; BLOCK_BITMAP]);
                 Self { blocks: with_bits.collect(), flagged_blocks, others: large.all }

@@ -61,9 +61,10 @@ impl ConcurrentCountingLocal {
         pause.end(self.count.get());
         let is_ahead = self.send(batch);
         let thread = &self.collector.thread;
-        if let Some(round) = thread.prompt()
-            && is_ahead
-        {
+        let under_way = thread.prompt();
+        if is_ahead {
+            // If none has begun, one has just been asked for.
+            let round = under_way.unwrap_or_else(|| thread.request());
             self.seat.stall(|| thread.wait(round));
         }
     }

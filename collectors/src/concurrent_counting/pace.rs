@@ -1,8 +1,10 @@
 //! Pace: when a cycle is due, and how much an act of a handshake handles.
 //!
 //! A young cycle costs a hand-over, a wake-up and a handshake or two, whatever it finds; so batches grow when little is found
-//! in them, and shrink when much is. A full cycle is due when the objects that have become old since the last one would, at
-//! the yield that this had, come to more garbage than the memory target allows.
+//! in them, and shrink when much is; if most is garbage, mutators make suspects of all that they hand over, and if hardly any
+//! is, the next batches become old without a look. A full cycle is due when the objects that have become old since the last
+//! one, as far as there are more objects than then, would at the yield that it had come to more garbage than the memory
+//! target allows.
 //!
 //! There is no clock here: costs are counted in objects.
 
@@ -131,8 +133,9 @@ impl Pace {
         capacity((self.settings.pause_target * 1_000 / NANOSECONDS) as usize, 1)
     }
 
-    pub(super) fn is_full_due(&self) -> bool {
-        self.old().is_full_due(self.settings)
+    /// Whether a full cycle is due, when so many objects are held.
+    pub(super) fn is_full_due(&self, held: u64) -> bool {
+        self.old().is_full_due(held, self.settings)
     }
 
     /// A cycle has ended.
@@ -182,11 +185,13 @@ impl Pace {
 impl Old {
     /// How many old objects may be garbage.
     fn allowed(self, settings: ConcurrentCountingSettings) -> f64 {
-        let least = f64::from(settings.least_batch);
+        let least = f64::from(2 * settings.least_batch);
         (self.total as f64 * settings.memory_target).max(least)
     }
 
-    fn is_full_due(self, settings: ConcurrentCountingSettings) -> bool {
-        self.pending as f64 * self.garbage > self.allowed(settings)
+    fn is_full_due(self, held: u64, settings: ConcurrentCountingSettings) -> bool {
+        // What has become old and been freed by its count since is no garbage.
+        let grown = self.pending.min(held.saturating_sub(self.total));
+        grown as f64 * self.garbage > self.allowed(settings)
     }
 }

@@ -238,16 +238,18 @@ impl Space {
         self.blocks_that(|_| true)
     }
 
+    /// All blocks of cells that have ever been in use, in address order.
+    pub(crate) fn blocks_of_cells(&self) -> Vec<Block> {
+        let mut state = self.state();
+        state.chunks.sort_unstable();
+        state.blocks_of_cells().collect()
+    }
+
     fn blocks_that(&self, are_wanted: impl Fn(&Block) -> bool) -> Vec<Block> {
         let mut state = self.state();
         state.chunks.sort_unstable();
-        let newest = state.newest;
-        let in_chunks = state.chunks.iter().flat_map(|&chunk| {
-            let end = if Some(chunk) == newest { state.untouched } else { CHUNK_BLOCKS };
-            (FIRST_BLOCK..end).map(move |index| Block::of(chunk + index * BLOCK_BYTES))
-        });
         let large = state.large.iter().map(|&(block, _)| block);
-        in_chunks.filter(are_wanted).chain(large).collect()
+        state.blocks_of_cells().filter(are_wanted).chain(large).collect()
     }
 
     /// The first block of cells in use that ends behind `address`.
@@ -338,6 +340,15 @@ impl Space {
 }
 
 impl State {
+    /// The blocks of all chunks, but for those that were never handed out.
+    fn blocks_of_cells(&self) -> impl Iterator<Item = Block> {
+        self.chunks.iter().flat_map(|&chunk| {
+            let is_newest = Some(chunk) == self.newest;
+            let end = if is_newest { self.untouched } else { CHUNK_BLOCKS };
+            (FIRST_BLOCK..end).map(move |index| Block::of(chunk + index * BLOCK_BYTES))
+        })
+    }
+
     /// The next block of the newest chunk, or the first of a new one; `None` if the system has no memory.
     fn untouched_block(&mut self) -> Option<Block> {
         if self.newest.is_none() || self.untouched == CHUNK_BLOCKS {

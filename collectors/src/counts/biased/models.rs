@@ -233,15 +233,3 @@ fn who_takes_a_seat_owns_what_it_owns() {
         assert_eq!(ends, 1, "how often the object ended");
     });
 }
-
-#[test]
-fn whoever_drops_a_suspect_last_sees_what_its_owner_did() {
-    let give_one = |first: &Mutator<'_>, _: &Mutator<'_>| first.copy();
-    let mark_and_suspect: Deed = |mutator| {
-        mutator.mark();
-        let ends = mutator.drop();
-        mutator.object.count.suspect();
-        ends
-    };
-    explore_two(2, give_one, mark_and_suspect, MARK_AND_DROP);
-}
