@@ -32,31 +32,33 @@
 //!
 //! # Bounds
 //!
-//! An epoch stops the world for as long as the increments and the sweep take: for at most `log-entries` slots, the roots,
-//! and what survives of `epoch-bytes`. A slice of decrements is `slice` of them, and the slots of one object. One decrement is done for
-//! every four bytes allocated, and an object brings one for each of its slots, of eight bytes, when it dies: so what is
-//! put off gets less in each epoch in which there are not more roots than an eighth of its bytes. What dies in an epoch is
-//! freed in the next one, then, but for cycles: those are held until the heap has grown by `growth` since it was smallest.
-//! A trace stops the world for as long as `mark-sweep` would.
+//! An epoch ends when mutators have allocated `epoch-bytes` or logged `log-entries` slots, or a part of both that comes to
+//! as much; one that reaches no safepoint goes on. Its end stops the world for the increments, for the roots, and for a
+//! look at each object made in it. A slice of decrements is `slice` of them, and the slots of one object. One decrement is
+//! done for every four bytes allocated, and an object brings one for each of its slots, of eight bytes, when it dies: so
+//! what is put off gets less in each epoch in which there are not more roots than an eighth of its bytes. What dies in an
+//! epoch is freed in the next one, then, but for cycles: those are held until the heap has grown by `growth` since it was
+//! smallest. A trace does all decrements first, and stops the world until everything has been marked and swept.
 //!
 //! # Synchronization
 //!
-//! | variable          | written by                                 | read by                     | protocol                           |
-//! |-------------------|--------------------------------------------|-----------------------------|------------------------------------|
-//! | slots             | mutators                                   | mutators                    | stores release, loads acquire      |
-//! | unlogged bits     | cleared by mutators, set by epochs         | mutators                    | in the slot's word; a safepoint handshake |
-//! | logs, counters    | their mutator                              | epochs                      | safepoint handshake                |
-//! | counts, `state`   | epochs, mutators that do decrements        | the same                    | the lock                           |
-//! | slots of the dying | mutators, before they were unreachable    | mutators that do decrements | safepoint handshake                |
-//! | `is_behind`       | the same                                   | mutators                    | Relaxed: a hint                    |
+//! | variable           | written by                              | read by                     | protocol                         |
+//! |--------------------|-----------------------------------------|-----------------------------|----------------------------------|
+//! | slots              | mutators                                | mutators                    | stores release, loads acquire    |
+//! | unlogged bits      | cleared by mutators, set by epochs      | the same                    | in the slot, as above            |
+//! | logs, counters     | their mutator                           | epochs                      | safepoint handshake              |
+//! | counts, `state`    | epochs, mutators that do decrements     | the same                    | the lock                         |
+//! | slots of the dying | mutators, while they could reach them   | mutators that do decrements | safepoint handshake              |
+//! | `is_behind`        | epochs, mutators that do decrements     | mutators                    | Relaxed: a hint                  |
 //!
 //! # Departures
 //!
 //! The log bit lies in the slot itself, whose address has bits to spare, and not in a table: one load gives both, so they
-//! cannot disagree, and the barrier needs none of the paper's orderings. In turn a load has to mask it, and an epoch to
-//! set it. The bit says *unlogged*, so that the null slots of a new object need not be touched. Levanoni and Petrank's threads
-//! end an epoch one by one; here the world stops, as in the second paper. There, counts have two bits and threads of the
-//! collector's own do decrements; here the trace frees nothing that counts could, and mutators do them. Nothing is moved.
+//! cannot disagree, and the barrier needs no order between the two, as the paper's does. In turn a load has to mask it.
+//! The bit says *unlogged*, so that the null slots of a new object need not be touched. Levanoni and Petrank's threads end
+//! an epoch one by one; here the world stops, as in the second paper. There, counts have two bits, threads of the
+//! collector's own do decrements, objects are moved, and the trace runs beside the program; here counts have no such limit,
+//! mutators do decrements, nothing is moved, and a trace stops the world.
 
 mod count;
 mod epoch;
