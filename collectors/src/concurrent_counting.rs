@@ -77,8 +77,8 @@
 //!
 //! Bacon and Rajan buffer what has been decremented, colour it in the header and validate candidates by an epoch in which
 //! their counts stay; here candidates are what is new, nothing is buffered, and a flag tells a drop. The guess reads memory of
-//! which another thread may just be making an object, each word atomically, as the reader of a sequence lock does; where the
-//! maker writes several words at once, the language does not say what is read then, and nothing depends on it.
+//! which another thread may just be making an object, as the reader of a sequence lock does: all of it is written and read
+//! atomically, word by word (`Header::MAY_BE_GUESSED`), so that it may be wrong and never undefined.
 
 mod batch;
 mod guess;

@@ -338,6 +338,17 @@ impl Header for BiasedCount {
         Self::new()
     }
 
+    const MAY_BE_GUESSED: bool = true;
+
+    #[inline(always)]
+    fn renew(&self) {
+        // Relaxed: ours alone to write: nobody else knows the object.
+        self.owner.store(0, Relaxed);
+        self.local.set(1);
+        // Relaxed: as above, ours alone to write.
+        self.shared.store(0, Relaxed);
+    }
+
     fn count(&self) -> Option<u64> {
         Some(u64::from(self.references()))
     }

@@ -14,6 +14,8 @@
 //! 1. The descriptor of a free cell is 0; that of an object never is, and never changes.
 //! 2. A slot holds 0 or the address of an object whose lowest bits are free for a protocol's flags.
 
+mod cell;
+
 use std::{fmt, hash, marker::PhantomData, ptr::NonNull};
 
 #[cfg(not(loom))]
@@ -31,6 +33,15 @@ use crate::threads::sync::{
 pub trait Header: Send + Sync + 'static {
     /// The header of a new object.
     fn newborn() -> Self;
+
+    /// Whether a collector beside the program reads cells before it knows that they are objects. Then they are made by
+    /// atomic stores alone, and [`Header::renew`] must be there. Default: no.
+    const MAY_BE_GUESSED: bool = false;
+
+    /// Makes a header of a cell, whatever it holds, that of a new object, by atomic stores. Default: is not needed.
+    fn renew(&self) {
+        unreachable!("only headers that may be guessed are made in place");
+    }
 
     /// How many references the object has, if that is counted.
     fn count(&self) -> Option<u64> {
@@ -251,7 +262,7 @@ impl<H: Header> Object<H> {
         if descriptor.has_extent() {
             let extent = u64::from(shape.slots) | u64::from(shape.words) << 32;
             // SAFETY: the extent lies in this cell, by our caller.
-            unsafe { self.extent().write(extent) };
+            unsafe { self.write_extent(extent) };
         }
         // SAFETY: by our caller.
         unsafe { self.make_head(descriptor) };
@@ -269,6 +280,10 @@ impl<H: Header> Object<H> {
     #[inline(always)]
     unsafe fn make_head(self, descriptor: Descriptor) {
         self.head().descriptor.set(descriptor.0);
+        if H::MAY_BE_GUESSED {
+            self.head().header.renew();
+            return;
+        }
         // SAFETY: the header lies in this cell.
         let header = unsafe { &raw mut (*self.0.as_ptr()).header };
         // SAFETY: the cell is ours alone, by our caller.
@@ -310,9 +325,9 @@ impl<H: Header> Object<H> {
         let payload = shape.payload();
         if payload > Self::SMALLEST_PAYLOAD {
             // SAFETY: the last place lies in this cell, by our caller.
-            let last = unsafe { self.payload().add(payload - 1) };
-            // SAFETY: as above.
-            unsafe { last.write(Slot::new(0)) };
+            let last = unsafe { &*self.payload().wrapping_add(payload - 1) };
+            // Relaxed: ours alone to write.
+            last.store(0, Relaxed);
             if payload > Self::SMALLEST_PAYLOAD + 1 {
                 // SAFETY: by our caller.
                 unsafe { self.clear_rest(payload) };
@@ -330,8 +345,17 @@ impl<H: Header> Object<H> {
     unsafe fn clear_rest(self, payload: usize) {
         // SAFETY: the places lie in this cell, by our caller.
         let rest = unsafe { self.payload().add(Self::SMALLEST_PAYLOAD) };
-        // SAFETY: as above.
-        unsafe { rest.write_bytes(0, payload - Self::SMALLEST_PAYLOAD) };
+        let count = payload - Self::SMALLEST_PAYLOAD;
+        if !H::MAY_BE_GUESSED {
+            // SAFETY: as above.
+            unsafe { rest.write_bytes(0, count) };
+            return;
+        }
+        // SAFETY: as above; any bits are a word.
+        for word in unsafe { std::slice::from_raw_parts(rest, count) } {
+            // Relaxed: ours alone to write.
+            word.store(0, Relaxed);
+        }
     }
 
     /// Makes null slots and zero words: a model's are not alike in memory, and have to be made.
@@ -354,104 +378,6 @@ impl<H: Header> Object<H> {
         }
     }
 
-    /// Makes this object a free cell that links to `next` (0 for none).
-    ///
-    /// # Safety
-    ///
-    /// Nobody can reach the object any more, and the cell is ours to put on a free list.
-    pub(crate) unsafe fn bury(self, next: usize) {
-        self.head().lifetime.end();
-        // The header stays as it is: its block's owner may look at it (`header_of_cell`).
-        self.head().descriptor.set(0);
-        // SAFETY: the cell is ours, by our caller.
-        unsafe { self.link_to(next) };
-    }
-
-    /// Makes this memory a free cell that links to `next`; it was none before, or one already.
-    ///
-    /// # Safety
-    ///
-    /// The memory is a whole cell and ours.
-    pub(crate) unsafe fn entomb(self, next: usize) {
-        if cfg!(loom) {
-            // A model's cells are not valid as zeroed memory: they are made here.
-            let head = Head {
-                descriptor: Plain::new(0),
-                header: H::newborn(),
-                lifetime: Lifetime::ended(),
-            };
-            // SAFETY: the memory is ours, by our caller.
-            unsafe { self.0.write(head) };
-        } else {
-            self.head().descriptor.set(0);
-        }
-        // SAFETY: as above.
-        unsafe { self.link_to(next) };
-    }
-
-    /// Makes this free cell's first slot a link to `next`.
-    ///
-    /// # Safety
-    ///
-    /// The cell is free and ours.
-    #[inline(always)]
-    unsafe fn link_to(self, next: usize) {
-        if cfg!(loom) {
-            // What lies there may be a word, which a model knows from a slot.
-            // SAFETY: a cell has room for one slot (`Space::size_class_of`), and this one is ours, by our caller.
-            unsafe { self.payload().write(Slot::new(0)) };
-        }
-        self.set_linked(next);
-    }
-
-    /// The address of the cell that this free cell links to, or 0.
-    #[inline(always)]
-    pub(crate) fn linked(self) -> usize {
-        self.open();
-        // Relaxed: ours alone to write, or ordered by the `Acquire` that took the list.
-        let next = self.link().load(Relaxed);
-        self.seal();
-        next
-    }
-
-    /// Makes this free cell link to `next`.
-    #[inline(always)]
-    pub(crate) fn set_linked(self, next: usize) {
-        self.open();
-        // Relaxed: ours alone to write; a list is published by the `Release` of whoever hands it over.
-        self.link().store(next, Relaxed);
-        self.seal();
-    }
-
-    /// Where a free cell keeps the address of the next one.
-    fn link(&self) -> &Slot {
-        // SAFETY: every cell has room for one slot, which is made with the cell or with its object.
-        unsafe { &*self.payload() }
-    }
-
-    /// Lets the sanitizer see whoever touches the payload of this free cell.
-    #[inline(always)]
-    fn seal(self) {
-        if cfg!(asan) {
-            super::seal::seal(self.payload() as usize, self.payload_bytes());
-        }
-    }
-
-    /// Allows the payload to be touched.
-    #[inline(always)]
-    fn open(self) {
-        if cfg!(asan) {
-            super::seal::open(self.payload() as usize, self.payload_bytes());
-        }
-    }
-
-    /// Bytes from the payload to the end of the cell.
-    fn payload_bytes(self) -> usize {
-        let block = self.block();
-        let end = self.address() - block.object_offset.get() + block.cell_bytes.get();
-        end - self.payload() as usize
-    }
-
     /// Tells the model that this object is being used; in a real run, nothing.
     #[inline(always)]
     pub(crate) fn access(&self) {
@@ -463,8 +389,45 @@ impl<H: Header> Object<H> {
         unsafe { self.0.as_ptr().add(1) }.cast()
     }
 
-    fn extent(self) -> *mut u64 {
-        (self.address() - EXTENT) as *mut u64
+    /// The extent, as a word that is read and written whole.
+    ///
+    /// # Safety
+    ///
+    /// The cell has one.
+    #[cfg(not(loom))]
+    unsafe fn extent<'a>(self) -> &'a Plain<u64> {
+        // SAFETY: it lies before the head in the same cell, by our caller; any bits are a word.
+        unsafe { &*((self.address() - EXTENT) as *const Plain<u64>) }
+    }
+
+    /// Reads the extent.
+    ///
+    /// # Safety
+    ///
+    /// The cell has one, which has been written.
+    unsafe fn read_extent(self) -> u64 {
+        #[cfg(not(loom))]
+        // SAFETY: by our caller.
+        return unsafe { self.extent() }.get();
+        #[cfg(loom)]
+        // SAFETY: by our caller. In a model nothing else is ever read as an extent.
+        return unsafe { ((self.address() - EXTENT) as *const u64).read() };
+    }
+
+    /// Writes the extent.
+    ///
+    /// # Safety
+    ///
+    /// The cell has one, and is ours alone to write.
+    unsafe fn write_extent(self, extent: u64) {
+        #[cfg(not(loom))]
+        // SAFETY: by our caller.
+        unsafe { self.extent() }.set(extent);
+        #[cfg(loom)]
+        // SAFETY: by our caller.
+        unsafe {
+            ((self.address() - EXTENT) as *mut u64).write(extent)
+        };
     }
 
     fn word_address(self, slots: usize, index: usize) -> *mut AtomicU64 {
@@ -480,7 +443,7 @@ impl<H: Header> Object<H> {
             return Shape { slots: payload & 0xff, words: payload >> 8 };
         }
         // SAFETY: the descriptor says that there is an extent, written when the object was made.
-        let extent = unsafe { self.extent().read() };
+        let extent = unsafe { self.read_extent() };
         Shape { slots: extent as u32, words: (extent >> 32) as u32 }
     }
 

@@ -91,7 +91,7 @@ fn nothing_overflows_overlaps_or_is_missing_wide_or_narrow_light_or_dark() {
         assert!(measured.scroll <= measured.client, "it overflows {told}: {measured:?}");
         let ground = if is_dark { "rgb(13, 17, 23)" } else { "rgb(254, 254, 254)" };
         assert_eq!(measured.ground, ground, "{told}");
-        assert_eq!((measured.sections, measured.charts), (12, charts), "{told}");
+        assert_eq!((measured.sections, measured.charts), (13, charts), "{told}");
         assert!(measured.outside.is_empty(), "outside {told}: {:#?}", measured.outside);
         assert!(measured.overlapping.is_empty(), "overlap {told}: {:#?}", measured.overlapping);
     }

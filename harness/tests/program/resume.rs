@@ -118,7 +118,7 @@ fn lines_that_cannot_be_read_are_named_kept_and_made_again() {
     let runs = folder.path().join("out/runs.jsonl");
     let text = fs::read_to_string(&runs).unwrap();
     let mut lines: Vec<&str> = text.lines().collect();
-    let newer = lines[4].replacen("\"schema\":2", "\"schema\":9", 1);
+    let newer = lines[4].replacen("\"schema\":3", "\"schema\":9", 1);
     lines[2] = "not a record";
     lines[4] = &newer;
     let last = lines.len() - 1;
@@ -129,7 +129,7 @@ fn lines_that_cannot_be_read_are_named_kept_and_made_again() {
     assert_eq!(status, 0, "{stderr}");
     for told in [
         "warning: line 3 of `out/runs.jsonl` is left out: it is not a record (",
-        "warning: line 5 of `out/runs.jsonl` is left out: its schema is 9, expected 2; ",
+        "warning: line 5 of `out/runs.jsonl` is left out: its schema is 9, expected 2 to 3; ",
         "warning: line 10 of `out/runs.jsonl` is left out: it is cut short (",
     ] {
         assert!(stderr.contains(told), "{told}: {stderr}");
@@ -138,7 +138,7 @@ fn lines_that_cannot_be_read_are_named_kept_and_made_again() {
     assert!(after.starts_with(&format!("{damaged}\n")), "damaged lines were expected to stay");
     let records = after.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut readable: Vec<_> =
-        records.filter(|record| record["schema"] == 2).map(|record| identity(&record)).collect();
+        records.filter(|record| record["schema"] == 3).map(|record| identity(&record)).collect();
     readable.sort();
     assert_eq!(readable, all);
     assert_eq!(after.lines().count(), all.len() + 3);

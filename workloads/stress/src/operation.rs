@@ -218,7 +218,11 @@ mod tests {
 
     #[test]
     fn the_operations_are_the_same_in_every_version() {
-        let expected = [Operation::Yield];
+        let expected = [
+            Operation::Drop { variable: 3 },
+            Operation::Swap { owner: 5, slot: 0, value: 3, to: 3 },
+            Operation::Drop { variable: 4 },
+        ];
         assert_eq!(Operations::new(1, 0).take(3).collect::<Vec<_>>(), expected);
     }
 

@@ -31,9 +31,14 @@ impl Counted {
         object
     }
 
-    /// Whoever has dropped the last reference ends the object, and must see what each holder did.
-    fn end(&self, expected: u32) {
+    /// Whoever has dropped the last reference must see what each holder did.
+    fn see(&self, expected: u32) {
         assert_eq!(self.marks.iter().map(Plain::get).sum::<u32>(), expected, "marks seen");
+    }
+
+    /// Whoever has dropped the last reference ends the object.
+    fn end(&self, expected: u32) {
+        self.see(expected);
         // The cell is used again: nobody may touch the owner's field from now on.
         self.count.local.set(0);
         self.lifetime.end();
@@ -232,4 +237,25 @@ fn who_takes_a_seat_owns_what_it_owns() {
         });
         assert_eq!(ends, 1, "how often the object ended");
     });
+}
+
+#[test]
+fn whoever_drops_a_suspect_last_sees_what_its_owner_did() {
+    let give_one = |first: &Mutator<'_>, _: &Mutator<'_>| first.copy();
+    let mark_and_suspect: Deed = |mutator| {
+        mutator.mark();
+        let ends = mutator.drop();
+        mutator.object.count.suspect();
+        ends
+    };
+    // The cell of a suspect is left to whoever suspects it, and so never used again here.
+    let mark_and_leave: Deed = |mutator| {
+        mutator.mark();
+        let dropped = mutator.holder.drop_one(mutator.object);
+        if dropped == Dropped::Dead {
+            mutator.object.see(mutator.marks);
+        }
+        u32::from(dropped == Dropped::Dead)
+    };
+    explore_two(2, give_one, mark_and_suspect, mark_and_leave);
 }

@@ -34,29 +34,38 @@ pub(crate) enum Fate {
 }
 
 impl BiasedCount {
-    /// Merges the count and makes the object a suspect, unless it is dead; says whether it has.
+    /// Merges the count and makes the object a suspect, unless it is dead or waits in its owner's queue, where it is merged
+    /// anyway; says whether it has.
     ///
     /// The caller is who `local` belongs to, and keeps the cell from becoming another object's meanwhile.
     pub(crate) fn suspect(&self) -> bool {
         // Relaxed: only the compare-and-exchange counts.
         let mut word = self.shared.load(Relaxed);
-        let local = if word & MERGED == 0 { self.local.get() } else { 0 };
-        if count_in(word) + local.cast_signed() <= 0 {
-            return false;
-        }
-        if word & MERGED == 0 {
-            self.disown();
-        }
         loop {
-            if word & MERGED != 0 && count_in(word) == 0 {
+            let is_merged = word & MERGED != 0;
+            // Whoever has queued the object looks for its owner, and counts off by itself if there is none any more. Before
+            // the count is merged, nobody would find that it was the last then.
+            if !is_merged && word & QUEUED != 0 {
                 return false;
+            }
+            let local = if is_merged { 0 } else { self.local.get() };
+            if count_in(word) + local.cast_signed() <= 0 {
+                return false;
+            }
+            if !is_merged && mutant("disown a suspect before it is merged") {
+                self.disown();
             }
             let merged = word.wrapping_add(local * ONE) & !LEFT;
             let new = merged | MERGED | SUSPECT | DOOMED;
             // Release: all that the owner did comes before the end. Pairs with `drop_shared`, `undropped`.
             // Relaxed: a failure only tells us what to try next.
             match self.shared.compare_exchange_weak(word, new, Release, Relaxed) {
-                Ok(_) => return true,
+                Ok(_) if is_merged => return true,
+                Ok(_) => {
+                    // INVARIANT 2: the object may have died since, but its cell is still its own.
+                    self.disown();
+                    return true;
+                }
                 Err(now) => word = now,
             }
         }
