@@ -92,11 +92,20 @@ impl<H: Header> Inspection<'_, H> {
         &self,
         holders: impl IntoIterator<Item = (&'static str, Object<H>)>,
     ) {
+        self.check_references_of(|_| true, holders);
+    }
+
+    /// The same of the slots of `whole` objects: others are garbage that is being freed, part by part.
+    pub(crate) fn check_references_of(
+        &self,
+        whole: impl Fn(Object<H>) -> bool,
+        holders: impl IntoIterator<Item = (&'static str, Object<H>)>,
+    ) {
         let objects: HashSet<Object<H>> = self.objects().collect();
         let require = |object: Object<H>, holder: &dyn Debug| {
             assert!(objects.contains(&object), "{holder:?} refers to {object:?}, which is none");
         };
-        for &object in &objects {
+        for &object in objects.iter().filter(|&&object| whole(object)) {
             // SAFETY: the world is stopped, and the object in the heap.
             for slot in unsafe { object.slots() } {
                 // Relaxed: ordered by the safepoint handshake.

@@ -9,14 +9,16 @@
 //! Every object has the colour of the cycle in which it was allocated or last marked. A cycle runs on a thread of the
 //! collector's own:
 //!
-//! 1. *Begin.* The colour changes. A handshake tells each mutator: what it allocates from now on has the new colour, and
-//!    its stores go through the barrier (`snapshot/local.rs`), which shades what a slot held. Until its roots have been
-//!    taken a mutator also shades what it stores: it may hold the only reference.
+//! 1. *Begin.* A handshake tells each mutator that its stores go through the barrier (`snapshot/local.rs`), which shades
+//!    what a slot held. Until its roots have been taken a mutator also shades what it stores: it may hold the only
+//!    reference.
 //! 2. *Roots.* What shared handles and waiting finalizers refer to is taken; then, by a second handshake, each mutator's
-//!    roots.
+//!    roots. What it allocates from then on has the new colour: not before, since such an object is not scanned, and a
+//!    mutator that does not shade yet could store the only reference to something in it.
 //! 3. *Mark* (`marking.rs`). Whatever these reach gets the new colour. A handshake asks for what has been shaded
 //!    meanwhile, until nobody has shaded anything: then whatever the snapshot reaches is marked.
-//! 4. *Finalize.* As `mark-sweep`.
+//! 4. *Finalize.* Unreachable objects with finalizers are marked, with all they reach, and then wait to be finalized by a
+//!    mutator; the next cycle finds them again.
 //! 5. *Sweep* (`snapshot/sweep.rs`). What has the old colour is freed.
 //!
 //! # Invariants
@@ -225,12 +227,13 @@ impl Collector for Snapshot {
 
     fn check(&self, inspection: &Inspection<'_, ()>) {
         let state = self.state();
+        let phase = state.phase;
+        let is_idle = phase.barrier == Barrier::Off && self.thread.is_idle();
         for object in inspection.objects() {
             let colour = COLOURS.into_iter().find(|&colour| is_marked(object, colour));
             assert!(colour.is_some(), "{object:?} has no colour");
-            let is_idle = state.phase.barrier == Barrier::Off && self.thread.is_idle();
             assert!(
-                !is_idle || colour == Some(state.phase.colour),
+                !is_idle || colour == Some(phase.colour),
                 "{object:?} was not marked by the last cycle, and is in the heap"
             );
         }
@@ -245,7 +248,9 @@ impl Collector for Snapshot {
             self.waiting.objects().into_iter().map(|object| ("a waiting finalizer", object)),
         );
         drop(state);
-        inspection.check_references(held);
+        let is_swept =
+            |object| phase.barrier == Barrier::Off && !is_marked(object, phase.colour) && !is_idle;
+        inspection.check_references_of(|object| !is_swept(object), held);
     }
 }
 
@@ -264,12 +269,13 @@ impl Snapshot {
 
     fn collect(&self, seat: &Seat<()>) -> Found {
         let core = &*seat.core;
-        let colour = self.turn(seat);
+        let colour = self.begin(seat);
         let mut roots = core.shared.objects();
         roots.extend(self.waiting.objects());
         let mut marked = 0;
         self.ask(seat, |part| {
             part.barrier.set(Barrier::Old as u32);
+            part.colour.set(colour);
             let mut taken = part.shaded();
             part.roots.for_each(|object| taken.push(object));
         });
@@ -277,9 +283,10 @@ impl Snapshot {
             marked += self.mark(seat, std::mem::take(&mut roots), colour);
         }
         let dying = self.take_dying(colour);
+        // Their finalizers may take apart what they reach, so that is marked before any of them can be run.
+        marked += self.mark(seat, dying.clone(), colour);
         self.waiting.extend(core, &dying);
         let finalizers = !dying.is_empty();
-        marked += self.mark(seat, dying, colour);
         self.end(seat, colour);
         let freed = sweep(seat, colour);
         let examined = marked + freed.objects;
@@ -293,20 +300,22 @@ impl Snapshot {
         Found { collected: Collected { examined, freed: freed.objects }, finalizers }
     }
 
-    /// Begins a cycle: from here on every mutator allocates in the new colour, which this gives, and shades.
-    fn turn(&self, seat: &Seat<()>) -> u32 {
+    /// Begins a cycle: from here on every mutator shades. Gives the colour of what is reached or allocated after that.
+    fn begin(&self, seat: &Seat<()>) -> u32 {
         let mut state = self.state();
         let colour = COLOURS[usize::from(state.phase.colour == COLOURS[0])];
-        state.phase = Phase { barrier: Barrier::Both, colour };
+        state.phase.barrier = Barrier::Both;
         drop(state);
         if !mutant("take roots without telling mutators first") {
             self.ask(seat, |part| {
                 part.barrier.set(Barrier::Both as u32);
-                part.colour.set(colour);
+                if mutant("allocate in the new colour before all shade") {
+                    part.colour.set(colour);
+                }
             });
         }
         // Whoever attaches from now on has no roots to be taken.
-        self.state().phase.barrier = Barrier::Old;
+        self.state().phase = Phase { barrier: Barrier::Old, colour };
         colour
     }
 

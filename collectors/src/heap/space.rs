@@ -230,12 +230,10 @@ impl Space {
 
     /// The blocks in use, in address order, large objects last. With the world stopped.
     pub(crate) fn blocks(&self) -> Vec<Block> {
-        self.blocks_that(|block| block.usage() != Use::Pooled)
-    }
-
-    /// All blocks that have ever been in use and are not unmapped, in address order, large objects last.
-    pub(crate) fn all_blocks(&self) -> Vec<Block> {
-        self.blocks_that(|_| true)
+        let mut state = self.state();
+        state.chunks.sort_unstable();
+        let large = state.large.iter().map(|&(block, _)| block);
+        state.blocks_of_cells().filter(|block| block.usage() != Use::Pooled).chain(large).collect()
     }
 
     /// All blocks of cells that have ever been in use, in address order.
@@ -243,13 +241,6 @@ impl Space {
         let mut state = self.state();
         state.chunks.sort_unstable();
         state.blocks_of_cells().collect()
-    }
-
-    fn blocks_that(&self, are_wanted: impl Fn(&Block) -> bool) -> Vec<Block> {
-        let mut state = self.state();
-        state.chunks.sort_unstable();
-        let large = state.large.iter().map(|&(block, _)| block);
-        state.blocks_of_cells().filter(are_wanted).chain(large).collect()
     }
 
     /// The first block of cells in use that ends behind `address`.

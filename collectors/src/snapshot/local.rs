@@ -236,13 +236,15 @@ impl SnapshotLocal {
     /// not been taken, what has been stored.
     #[cold]
     fn shade(&self, before: Option<Traced>, after: Option<Traced>) {
-        let roots_are_taken = self.part.barrier.get() == Barrier::Old as u32;
-        let after =
-            if roots_are_taken || mutant("do not shade what is stored") { None } else { after };
-        let colour = self.part.colour.get();
-        let white = |object: &Traced| !is_marked(*object, colour);
         let mut shaded = self.part.shaded();
-        shaded.extend(before.into_iter().chain(after).filter(white));
+        if self.part.barrier.get() == Barrier::Both as u32 {
+            // Nothing has been marked yet.
+            let after = if mutant("do not shade what is stored") { None } else { after };
+            shaded.extend(before.into_iter().chain(after));
+        } else {
+            let colour = self.part.colour.get();
+            shaded.extend(before.filter(|&object| !is_marked(object, colour)));
+        }
     }
 
     #[inline(always)]

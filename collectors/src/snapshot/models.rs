@@ -278,6 +278,28 @@ fn what_one_mutator_hands_to_another_is_kept() {
 }
 
 #[test]
+fn what_is_stored_in_a_new_object_by_one_that_is_told_later_is_kept() {
+    explore_cycle(|place| {
+        let (maker, writer) = (place.attach(), place.attach());
+        let old = writer.alloc();
+        place.begin();
+        maker.answer();
+        let new = maker.alloc();
+        let new_again = writer.adopt(maker.object(new));
+        writer.store(new_again, Some(old));
+        writer.release(old);
+        writer.answer();
+        maker.answer();
+        writer.answer();
+        place.finish(&[&maker, &writer]);
+        let found = maker.load(new).expect("it was stored");
+        maker.touch(found);
+        maker.leave_without(&[new, found]);
+        writer.leave_without(&[new_again]);
+    });
+}
+
+#[test]
 fn what_is_made_in_the_middle_of_a_cycle_is_kept() {
     explore_cycle(|place| {
         let mutator = place.attach();
