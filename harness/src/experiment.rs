@@ -21,6 +21,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("scaling", include_str!("../experiments/scaling.toml")),
     ("concurrent", include_str!("../experiments/concurrent.toml")),
     ("under-collection", include_str!("../experiments/under-collection.toml")),
+    ("beside-a-million", include_str!("../experiments/beside-a-million.toml")),
 ];
 
 /// Pauses of at least this are kept one by one, unless the experiment says otherwise.

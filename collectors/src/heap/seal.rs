@@ -3,7 +3,8 @@
 //! AddressSanitizer knows what the system's allocator has freed, and our cells are not that allocator's. Under `--cfg asan`
 //! (`.ci/asan`) the payload of a free cell is sealed: whoever reads or writes it ends the program, with the place. The head
 //! stays open, because the heap's walks ask every cell whether it is an object: a count that is changed too late is not
-//! seen. Without the flag there is nothing of all this.
+//! seen. Nor are cells sealed that a collector beside the program may read before it knows what they are
+//! (`Header::MAY_BE_GUESSED`). Without the flag there is nothing of all this.
 
 #[cfg(asan)]
 use std::ffi::c_void;

@@ -24,7 +24,9 @@ use std::collections::BTreeSet;
 
 const LEFT: f64 = 20.0;
 const PLOT: (f64, f64) = (76.0, 596.0);
-const HEAD: f64 = 80.0;
+/// Between the lines of the key.
+const KEY_LINE: f64 = 19.0;
+const HEAD: f64 = 80.0 + KEY_LINE;
 const LABEL: f64 = 22.0;
 const LANE: f64 = 56.0;
 const GAP: f64 = 14.0;
@@ -127,15 +129,18 @@ fn is_long(lane: &Lane<'_>) -> bool {
 /// What the shapes mean, and which direction is better.
 fn draw_key(canvas: &Canvas<'_>, y: f64) -> Result<(), ChartError> {
     let (strong, muted) = (Ink::Strong.colour(), Ink::Muted.colour());
-    canvas.text("Pause, log scale", (LEFT, y), 13.0, Side::Left, Weight::Bold, strong)?;
-    let mut x = 150.0;
+    let title = "Pause, log scale";
+    canvas.text(title, (LEFT, y - KEY_LINE), 13.0, Side::Left, Weight::Bold, strong)?;
+    let (better, right) = ("lower is better", (PLOT.1, y - KEY_LINE));
+    canvas.text(better, right, NOTE, Side::Right, Weight::Normal, muted)?;
+    let mut x = LEFT + 4.0;
     for cause in CAUSES {
         canvas.mark((x, y), 3.5, muted, shape(cause))?;
         let name = crate::table::cause(cause);
         canvas.text(name, (x + 8.0, y), NOTE, Side::Left, Weight::Normal, muted)?;
-        x += words::width(name, NOTE) + 24.0;
+        x += words::width(name, NOTE) + 20.0;
     }
-    canvas.text("lower is better", (PLOT.1, y), NOTE, Side::Right, Weight::Normal, muted)
+    Ok(())
 }
 
 /// What pauses are for, in the order of the key.

@@ -147,7 +147,7 @@ fn an_experiment_that_does_not_exist_is_told_with_those_that_do() {
     let told = Experiment::find("quikc").unwrap_err().to_string();
     assert_eq!(
         told,
-        "there is no experiment `quikc`: unknown name `quikc`, expected one of `quick`, `pauses-and-leaks`, `thresholds`, `scaling`, `concurrent`, `under-collection`\nhelp: did you mean `quick`?"
+        "there is no experiment `quikc`: unknown name `quikc`, expected one of `quick`, `pauses-and-leaks`, `thresholds`, `scaling`, `concurrent`, `under-collection`, `beside-a-million`\nhelp: did you mean `quick`?"
     );
     let told = format!("{:#}", anyhow::Error::new(Experiment::find("no/such.toml").unwrap_err()));
     assert!(told.starts_with("cannot read experiment `no/such.toml`: No such file"), "{told}");
