@@ -30,16 +30,13 @@ use model as world;
 use real as world;
 
 #[cfg(test)]
-#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
 pub(crate) use world::explore;
-#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
 pub(crate) use world::{
-    Arc, Condvar, Lifetime, Mutex, MutexGuard, Plain, RwLock, Scope, ScopedJoinHandle, atomic,
-    mutant, scope, thread, wait_for,
+    Arc, Condvar, Lifetime, Mutex, MutexGuard, Plain, RwLock, ScopedJoinHandle, atomic, mutant,
+    scope, thread, wait_for,
 };
 
 /// A capacity: generous in a real run, tiny in a model so that loom reaches its edges.
-#[allow(dead_code, reason = "the switch offers what the protocols to come will need")]
 pub(crate) const fn capacity(real: usize, model: usize) -> usize {
     if cfg!(loom) { model } else { real }
 }

@@ -1,6 +1,9 @@
 //! The model's side of the switch: loom's types, with every memory ordering recorded.
 
-#![allow(dead_code, reason = "the switch offers what the protocols to come will need")]
+#![allow(
+    dead_code,
+    reason = "atomics are wrapped whole, as the standard library has them; which of it is used varies"
+)]
 
 pub(crate) mod atomic;
 #[cfg(test)]
@@ -13,18 +16,16 @@ mod tests;
 pub(crate) mod thread;
 
 // The standard library's: loom's cannot be a method's `self`, nor hold what has no size.
-#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
 pub(crate) use std::sync::Arc;
 use std::time::Duration;
 
 use loom::cell::UnsafeCell;
-#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, RwLock};
 
 #[cfg(test)]
 pub(crate) use explore::explore;
 pub(crate) use sites::mutant;
-pub(crate) use thread::{Scope, ScopedJoinHandle, scope};
+pub(crate) use thread::{ScopedJoinHandle, scope};
 
 /// A value shared by protocol and not by atomics: a data race on it is a causality violation.
 #[derive(Debug, Default)]

@@ -1,12 +1,14 @@
 //! The normal side of the switch: the standard library itself, at no cost.
 
-#![allow(dead_code, reason = "the switch offers what the protocols to come will need")]
+#![allow(
+    dead_code,
+    reason = "what only models need is here too, so that both worlds have the same"
+)]
 
 use std::time::Duration;
-#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
 pub(crate) use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, atomic},
-    thread::{self, Scope, ScopedJoinHandle, scope},
+    thread::{self, ScopedJoinHandle, scope},
 };
 
 /// A word that one thread at a time uses, by a protocol that the file holding it states.

@@ -8,9 +8,7 @@ use std::{
     rc::Rc,
 };
 
-#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
-pub(crate) use loom::thread::{JoinHandle, Thread, ThreadId, current, park, yield_now};
-#[allow(unused_imports, reason = "the switch offers what the protocols to come will need")]
+pub(crate) use loom::thread::{JoinHandle, yield_now};
 pub(crate) use std::thread::{Result, panicking};
 
 thread_local! {
