@@ -64,9 +64,9 @@ pub trait Count: Header + Sized {
     /// The number of references. For a stopped world, or a statistic.
     fn references(&self) -> u32;
 
-    /// Whether the object has lost its last reference, seen by whoever waits for its cell. An object whose destruction is
-    /// only beginning may still look alive.
-    fn is_dead(&self) -> bool;
+    /// Makes a reference of nothing, unless the last one is gone; says whether it did. The caller holds the memory, not the
+    /// object, whose flags must tell its sole holder that there is somebody who may do this.
+    fn increment_unless_zero(&self, holder: &Self::Holder) -> bool;
 
     /// Whether the finalizer has been called.
     fn is_finalized(&self) -> bool;

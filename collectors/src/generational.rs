@@ -55,7 +55,7 @@ use crate::{
     },
     cycles::{
         detect::{Candidates, Detection},
-        reclaim::{self, By, Finishing},
+        reclaim::{self, By, Finish, Finishing},
     },
     heap::{Amount, Kind, Object, Seat, block::Block, seat::Condition},
     threads::{
@@ -368,24 +368,13 @@ impl<T: Trigger, K: Count> GenerationalLocal<T, K> {
         let (freed, freed_bytes) = (freed.objects, freed.bytes);
         self.seat.emit(Event::Collection { generation, examined, freed, survived, freed_bytes });
     }
+}
 
-    /// The next doomed object whose finalizer is to be run, as a root; when there is none left, the end of the
-    /// collection. `None` if no collection waits at this depth.
-    fn next_doomed(&self) -> Option<Object<K>> {
-        {
-            let mut finishing = self.finishing.borrow_mut();
-            let waiting =
-                finishing.as_mut().filter(|finishing| self.seat.depth() <= finishing.depth)?;
-            if let Some(object) = waiting.next_finalizer(&self.holder) {
-                return Some(object);
-            }
-        }
-        let finishing = self.finishing.take()?;
-        self.finish(finishing);
-        None
+impl<T: Trigger, K: Count> Finish for GenerationalLocal<T, K> {
+    fn finishing(&self) -> &RefCell<Option<Finishing<K>>> {
+        &self.finishing
     }
 
-    /// The finalizers of a collection's garbage have been run: frees what they have not brought back.
     fn finish(&self, finishing: Finishing<K>) {
         let pause = self.seat.pause(Cause::Collection);
         let stopped = loop {
@@ -472,14 +461,7 @@ impl<T: Trigger, K: Count> Counting for GenerationalLocal<T, K> {
     }
 
     fn next_to_finalize(&self) -> Option<Object<K>> {
-        loop {
-            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
-                return Some(object);
-            }
-            if self.seat.dying.borrow().len() <= self.seat.floor() {
-                return None;
-            }
-        }
+        self.next_dying_or_doomed()
     }
 
     fn left(&self) {

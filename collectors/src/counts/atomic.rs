@@ -184,8 +184,8 @@ impl Count for AtomicCount {
         self.word.load(Relaxed) / ONE
     }
 
-    fn is_dead(&self) -> bool {
-        self.references() == 0
+    fn increment_unless_zero(&self, _: &Anyone) -> bool {
+        self.increment_unless_zero()
     }
 
     #[inline(always)]

@@ -291,11 +291,7 @@ impl BiasedCount {
     }
 
     /// `me` makes a reference of nothing, unless the object is being destroyed. What calls this holds the memory, not the
-    /// object: it has set the flag with `mark_weakly_referenced` while there was a reference.
-    pub fn increment_unless_zero(&self, holder: &Holder<Object<Self>>) -> bool {
-        self.copy_unless_zero(holder.number())
-    }
-
+    /// object: a flag was set (invariant 5) while there was a reference.
     pub(super) fn copy_unless_zero(&self, me: u32) -> bool {
         if self.is_owned_by(me) {
             // INVARIANT 2: as long as there is an owner, it holds a reference; the flag keeps it from ending otherwise.
@@ -417,8 +413,8 @@ impl Count for BiasedCount {
         self.local.get().wrapping_add_signed(count_in(self.shared.load(Relaxed)))
     }
 
-    fn is_dead(&self) -> bool {
-        self.has(MERGED) && self.references() == 0
+    fn increment_unless_zero(&self, holder: &Self::Holder) -> bool {
+        self.copy_unless_zero(holder.number())
     }
 
     #[inline(always)]

@@ -5,15 +5,24 @@
 //! with everything around it intact, and then the doomed objects alone are looked at once more, for what the finalizers
 //! have brought back. CPython's rules hold: finalizers are called before anything is cleared; an object whose last
 //! reference a finalizer drops dies there and then, and does not count as collected.
+//!
+//! What a finalizer gives away, other mutators can let go as well. So a doomed object may be dead in three ways: nobody has
+//! begun to destroy it, another mutator is about to, or it is *buried*, which is to say that it has given up its references.
+//! Only the last can be freed at the end of the collection; a buried object is not flagged as doomed any more.
+
+use std::cell::RefCell;
 
 use super::{
     detect::{Candidates, set},
     listed::{self, drop_outside, free_one},
 };
 use crate::{
-    counts::Count,
+    counts::{Count, release::Release},
     heap::{Amount, Object, Seat, block::Use, share::Freeing},
-    threads::{sync::atomic::Ordering::Relaxed, world::Stopped},
+    threads::{
+        sync::{atomic::Ordering::Relaxed, mutant},
+        world::Stopped,
+    },
 };
 
 /// Who reclaims: a mutator's seat, and the mutator as its counts know it.
@@ -106,20 +115,6 @@ impl<K: Count> Finishing<K> {
         Some(Self { doomed, unfinalized, depth: seat.depth(), generation })
     }
 
-    /// The next object whose finalizer is to be called, as a root.
-    pub(crate) fn next_finalizer(&mut self, holder: &K::Holder) -> Option<Object<K>> {
-        while let Some(object) = self.unfinalized.pop() {
-            let header = object.header();
-            // One that an earlier finalizer has let go has been finalized then, or is dead.
-            if !header.is_dead() && !header.is_finalized() {
-                header.set_finalized();
-                header.increment(holder);
-                return Some(object);
-            }
-        }
-        None
-    }
-
     /// Looks at the doomed objects once more, frees those that are still garbage, and gives how many it looked at and
     /// how much it freed. The world is stopped.
     pub(crate) fn end(self, by: By<'_, K>) -> (u64, Amount) {
@@ -128,11 +123,13 @@ impl<K: Count> Finishing<K> {
         let mut freed_before = Amount::default();
         let mut alive = Vec::with_capacity(doomed.len());
         for object in doomed {
-            if object.header().is_dead() {
-                // It died in a finalizer and has given up its references; only its cell is left.
-                freed_before += free_one(object, by.seat);
-            } else {
+            let is_buried = !object.header().is_doomed()
+                || mutant("free what another is about to destroy")
+                    && object.header().references() == 0;
+            if !is_buried {
                 alive.push(object);
+            } else {
+                freed_before += free_one(object, by.seat);
             }
         }
         by.seat.share.tally.freed_many(freed_before);
@@ -143,12 +140,70 @@ impl<K: Count> Finishing<K> {
     }
 }
 
+/// One mutator's side of a collector that dooms garbage.
+pub(crate) trait Finish: Release {
+    /// The mutator's collection that waits for finalizers, if there is one.
+    fn finishing(&self) -> &RefCell<Option<Finishing<Self::Count>>>;
+
+    /// The finalizers of a collection's garbage have been run: frees what they have not brought back.
+    fn finish(&self, finishing: Finishing<Self::Count>);
+
+    /// The next object whose finalizer is to be run, as a root: what is dying first, then what is doomed. After the last of
+    /// the doomed ones the collection ends.
+    fn next_dying_or_doomed(&self) -> Option<Object<Self::Count>> {
+        let seat = self.place();
+        loop {
+            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
+                return Some(object);
+            }
+            if seat.dying.borrow().len() <= seat.floor() {
+                return None;
+            }
+        }
+    }
+
+    /// The next doomed object whose finalizer is to be run, as a root; when there is none left, the end of the collection.
+    /// `None` if no collection waits at this depth.
+    fn next_doomed(&self) -> Option<Object<Self::Count>> {
+        loop {
+            let next = {
+                let mut finishing = self.finishing().borrow_mut();
+                let is_ours = |waiting: &&mut Finishing<_>| self.place().depth() <= waiting.depth;
+                finishing.as_mut().filter(is_ours)?.unfinalized.pop()
+            };
+            let Some(object) = next else { break };
+            // One that an earlier finalizer has let go has been finalized then, or is about to be.
+            let is_held = if mutant("finalize what another is about to destroy") {
+                object.header().increment(self.holder());
+                true
+            } else {
+                object.header().increment_unless_zero(self.holder())
+            };
+            if is_held {
+                if !object.header().is_finalized() {
+                    object.header().set_finalized();
+                    return Some(object);
+                }
+                // SAFETY: the reference made above.
+                unsafe { self.release(object) };
+            }
+        }
+        let finishing = self.finishing().take()?;
+        self.finish(finishing);
+        None
+    }
+}
+
 /// A doomed object has lost its last reference and has given up its own: nothing is left but its cell.
 #[cold]
 pub(crate) fn bury_doomed<K: Count>(object: Object<K>) {
+    object.header().set_doomed(false);
     // SAFETY: the object is its last holder's.
     for slot in unsafe { object.slots() } {
         // Relaxed: ours alone to write; the end of the collection is ordered by the safepoint handshake.
         slot.store(0, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod models;

@@ -12,9 +12,8 @@ use crate::{
         Count,
         atomic::{Anyone, AtomicCount},
         counting::Counting,
-        release::Release,
     },
-    cycles::reclaim::{self, By, Finishing},
+    cycles::reclaim::{self, By, Finish, Finishing},
     heap::{Amount, Kind, Object, Seat, seat::Condition},
     roots::RootTable,
     threads::{
@@ -190,24 +189,13 @@ impl IncrementalLocal {
         let (freed, freed_bytes) = (freed.objects, freed.bytes);
         self.seat.emit(Event::Collection { generation, examined, freed, survived, freed_bytes });
     }
+}
 
-    /// The next doomed object whose finalizer is to be run; when there is none left, the end of the collection. `None`
-    /// if no collection waits at this depth.
-    fn next_doomed(&self) -> Option<Counted> {
-        {
-            let mut finishing = self.finishing.borrow_mut();
-            let waiting =
-                finishing.as_mut().filter(|finishing| self.seat.depth() <= finishing.depth)?;
-            if let Some(object) = waiting.next_finalizer(&Anyone) {
-                return Some(object);
-            }
-        }
-        let finishing = self.finishing.take()?;
-        self.finish(finishing);
-        None
+impl Finish for IncrementalLocal {
+    fn finishing(&self) -> &RefCell<Option<Finishing<AtomicCount>>> {
+        &self.finishing
     }
 
-    /// The finalizers of a collection's garbage have been run: frees what they have not brought back.
     fn finish(&self, finishing: Finishing<AtomicCount>) {
         let pause = self.seat.pause(Cause::Collection);
         let stopped = loop {
@@ -292,14 +280,7 @@ impl Counting for IncrementalLocal {
     }
 
     fn next_to_finalize(&self) -> Option<Counted> {
-        loop {
-            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
-                return Some(object);
-            }
-            if self.seat.dying.borrow().len() <= self.seat.floor() {
-                return None;
-            }
-        }
+        self.next_dying_or_doomed()
     }
 
     fn progress(&self) -> Vec<Progress> {

@@ -71,8 +71,8 @@ impl Count for CandidateCount {
         self.0.references()
     }
 
-    fn is_dead(&self) -> bool {
-        self.0.is_dead()
+    fn increment_unless_zero(&self, _: &Buffer) -> bool {
+        self.0.increment_unless_zero()
     }
 
     #[inline(always)]

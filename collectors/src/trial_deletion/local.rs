@@ -12,7 +12,7 @@ use crate::{
     },
     cycles::{
         listed,
-        reclaim::{self, By, Finishing},
+        reclaim::{self, By, Finish, Finishing},
     },
     heap::{Amount, Kind, Object, Seat, seat::Condition},
     threads::{sync::Arc, world::Stopped},
@@ -128,24 +128,13 @@ impl TrialDeletionLocal {
         let (freed, freed_bytes) = (freed.objects, freed.bytes);
         self.seat.emit(Event::Collection { generation: 0, examined, freed, survived, freed_bytes });
     }
+}
 
-    /// The next doomed object whose finalizer is to be run; when there is none left, the end of the collection. `None`
-    /// if no collection waits at this depth.
-    fn next_doomed(&self) -> Option<Counted> {
-        {
-            let mut finishing = self.finishing.borrow_mut();
-            let waiting =
-                finishing.as_mut().filter(|finishing| self.seat.depth() <= finishing.depth)?;
-            if let Some(object) = waiting.next_finalizer(&self.buffer) {
-                return Some(object);
-            }
-        }
-        let finishing = self.finishing.take()?;
-        self.finish(finishing);
-        None
+impl Finish for TrialDeletionLocal {
+    fn finishing(&self) -> &RefCell<Option<Finishing<CandidateCount>>> {
+        &self.finishing
     }
 
-    /// The finalizers of a collection's garbage have been run: frees what they have not brought back.
     fn finish(&self, finishing: Finishing<CandidateCount>) {
         let pause = self.seat.pause(Cause::Collection);
         let stopped = loop {
@@ -219,14 +208,7 @@ impl Counting for TrialDeletionLocal {
     }
 
     fn next_to_finalize(&self) -> Option<Counted> {
-        loop {
-            if let Some(object) = self.next_dying_finalizer().or_else(|| self.next_doomed()) {
-                return Some(object);
-            }
-            if self.seat.dying.borrow().len() <= self.seat.floor() {
-                return None;
-            }
-        }
+        self.next_dying_or_doomed()
     }
 
     fn progress(&self) -> Vec<Progress> {
