@@ -9,9 +9,16 @@
 //!
 //! # How it works
 //!
-//! References are counted as in `counts/biased.rs`; what loses its last one is destroyed there and then. A mutator that has
-//! made so many objects as the trigger says (`concurrent_counting/pace.rs`) hands over which they are (`batch.rs`), and goes
-//! on. A cycle runs on a thread of the collector's own:
+//! References are counted as in `counts/biased.rs`; what loses its last one is destroyed there and then, in slices that fit
+//! the pause target if much dies at once: as long as something is left, every allocation destroys a little of it.
+//!
+//! *Young* (`young.rs`). A mutator that has made a batch of objects looks at them, and once more at those of the batch before:
+//! by itself, at a safepoint of its own, while all others run on. It counts the references from its young objects to its
+//! young objects; what has no others is garbage and freed. The rest becomes old. How large a batch is, and how often there is
+//! no look at it, depends on what the last looks have yielded (`pace.rs`).
+//!
+//! *Old.* When what has become old may have come to more garbage than the memory target allows, a cycle runs on a thread of
+//! the collector's own:
 //!
 //! 1. *Guess* (`guess.rs`, nobody waits). References from inside the candidates are subtracted from copies of their counts,
 //!    while the program changes both. What is left with references, and what that reaches, is taken to be alive; the rest
@@ -26,42 +33,40 @@
 //! 5. *Free* (`reclaim.rs`, nobody waits). References from garbage to what is alive are dropped. What dies of it is destroyed
 //!    on the collector's thread, unless it has a finalizer. Cells go back to their owners.
 //!
-//! Survivors become old. Old objects are candidates of a *full* cycle only. Where most of what is young has been garbage, a
-//! mutator makes suspects of all that it hands over, then and there: steps 1 and 2 fall away, and with them every handshake.
-//! Where hardly any has been, most batches become old without a look.
-//!
 //! # Invariants
 //!
 //! 1. An object's count is the number of roots, slots, shared entries, entries of merge queues and waiting finalizers that
 //!    refer to it.
-//! 2. What step 3 passes is garbage. Call each counted reference a token, and let R be what passed, with s a moment when all
-//!    of it was flagged, after which each slot of R was read once, and then each count. A token enters a slot only when it is
+//! 2. What step 3 passes is garbage, and so is what a look at young objects passes. Call each counted reference a token, and let
+//!    R be what passed, with s a moment when all of it was flagged, after which each slot of R was read once, and then each count. A token enters a slot only when it is
 //!    made, and a reader that sees the slot sees its count. Between s and the look at the count of X in R no token of X
 //!    was dropped, or the flag would be gone; so all tokens that were in that time are still counted then. The tokens seen in
 //!    slots are that many, so they are all there are: X has no root at any moment between s and then, unless it is a token
 //!    that was seen in a slot of R and taken out since. Whoever takes one out of a slot of Y in R has a root of Y. The
 //!    first to do so has none that was taken out of a slot of R, and so none before the look at Y; and to get one later he
 //!    needs another root of R, or a token of R elsewhere, which there are none of. So nobody has: R is referred to by R
-//!    alone, and will be.
+//!    alone, and will be. A mutator that is alone needs no flags: nobody drops anything between s and then.
 //! 3. Of an object that is not flagged, the collector knows nothing: its memory may be used otherwise at any time. It reads
 //!    there only what may be any word, and writes nothing (`guess.rs`). The cell of a flagged object stays what it is until
 //!    the collector acquits it; large objects are not unmapped while a cycle runs (`limbo.rs`).
 //! 4. Between cycles every scratch entry is 0, and no object is flagged.
 //! 5. An object that can be part of a cycle is in a batch, has its young bit set, has its old (middle) bit set, or is on the
-//!    list of large objects. Bits of cells that are no objects mean nothing.
+//!    list of large objects. Bits of cells that are no objects mean nothing. A cell may be in several of these, since it may
+//!    have been another object's: so a guess may look at young objects too; what is suspected, no mutator owns any more.
 //!
 //! # Bounds
 //!
-//! A pause is a handshake, which handles what fits the pause target; the hand-over of a batch; a stall of a mutator that is
-//! `BACKLOG` batches ahead, which lasts no longer than the cycle under way; or the release of what the program itself drops.
+//! A pause is a look or the act of a handshake, which handle what fits the pause target; a slice of a release; or a wait of a
+//! mutator that makes old objects faster than the collector looks at them: the longer, the further ahead it is, and at last
+//! to the end of the cycle under way.
 //!
-//! Let T be the objects that the last full cycle left, m the memory target, P the number of mutators, N the least batch and
-//! B = 4 N the largest. What was garbage when a cycle began and was a candidate of it is freed by it, so T is no more than what
-//! lived then and what has been handed over since. A full cycle is due, at the latest, when T has grown by max(4 m T, 8 N)
-//! objects, since a quarter of what becomes old is always taken to be garbage; and a mutator stalls when `BACKLOG` batches of
-//! its own wait. So no more than T + max(4 m T, 8 N) + P (`BACKLOG` + 2) B objects that can be part of a cycle are held, alive
-//! or not, and no more of them are garbage than that less those that live; where nothing has become old since, T itself
-//! lives but for what the program has let go since the last full cycle.
+//! Let T be the objects that the last cycle left, m the memory target, N the smallest and B the largest batch, P the number
+//! of mutators, and a = max(m T, 16 N). A cycle is due, at the latest, when 2 a objects have become old since the last one
+//! began, for half of them is always taken to be garbage; while it runs, no more than 8 a and a batch of each mutator become
+//! old before all wait. What was garbage when a cycle began and was a candidate of it is freed by it. So no more than
+//! T + 16 a + 4 P B objects that can be part of a cycle are held, alive or not, but for those that a mutator which makes
+//! nothing has let go and not destroyed yet; and where nothing has become old since, T itself lives but for what the program
+//! has let go since the last cycle.
 //!
 //! # Synchronization
 //!
@@ -70,13 +75,14 @@
 //! | counts, queues      | see `counts/biased.rs`, `counts/biased/suspects.rs`, `counts/merge.rs`                               |
 //! | slots               | mutators                          | the collector   | stores release, validation acquires          |
 //! | young bits          | the owner of their block          | the same        | copied to a batch at a safepoint of its own  |
+//! | `census`            | mutators                          | the same        | who leaves releases, who looks acquires      |
 //! | scratch, old bits   | the collector                     | the same        | its own thread                               |
 //! | `inbox`, `limbo`    | mutators                          | the collector   | their locks                                  |
 //!
 //! # Departures
 //!
 //! Bacon and Rajan buffer what has been decremented, colour it in the header and validate candidates by an epoch in which
-//! their counts stay; here candidates are what is new, nothing is buffered, and a flag tells a drop. The guess reads memory of
+//! their counts stay; here candidates are all objects, nothing is buffered, and a flag tells a drop. The guess reads memory of
 //! which another thread may just be making an object, as the reader of a sequence lock does: all of it is written and read
 //! atomically, word by word (`Header::MAY_BE_GUESSED`), so that it may be wrong and never undefined.
 
@@ -89,15 +95,16 @@ mod models;
 mod pace;
 mod reclaim;
 mod suspects;
+mod young;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::local::ConcurrentCountingLocal;
 use self::{
-    batch::{Batch, Candidates, Inbox, Large},
-    guess::Mapped,
+    batch::{Batch, Candidates, Inbox},
+    guess::{Guess, Mapped},
     limbo::Limbo,
-    pace::{Extent, Learned, Pace},
+    pace::{Learned, Pace},
 };
 use crate::{
     Capabilities, Collected, Collector, Event, Finalizers, Reclaims, Setting, SettingsError,
@@ -111,9 +118,18 @@ use crate::{
     heap::{Object, Seat},
     threads::{
         collector_thread::CollectorThread,
-        sync::{Arc, Mutex, MutexGuard, atomic::Ordering::Relaxed},
+        sync::{
+            Arc, Mutex, MutexGuard,
+            atomic::{
+                AtomicU64,
+                Ordering::{Acquire, Relaxed, Release},
+            },
+        },
     },
 };
+
+/// The generation of what has become old.
+const OLD: u8 = 1;
 
 /// What lies in a heap managed by concurrent counting.
 type Counted = Object<BiasedCount>;
@@ -129,16 +145,10 @@ pub struct ConcurrentCounting {
     limbo: Limbo,
     /// Garbage whose finalizers have to be run, with a reference to each.
     waiting: Waiting<BiasedCount>,
-    state: Mutex<State>,
-}
-
-/// What the collector knows from one cycle to the next.
-#[derive(Default)]
-struct State {
     /// What the last cycle found.
-    last: Found,
-    /// Garbage that was kept for its finalizers.
-    again: Vec<Counted>,
+    last: Mutex<Found>,
+    /// How many mutators there are, and, from bit 32 on, how many have ever come.
+    census: AtomicU64,
 }
 
 /// What a cycle has found.
@@ -152,17 +162,17 @@ struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct ConcurrentCountingSettings {
-    /// Microseconds that the act of a handshake may take.
+    /// Microseconds that may be spent in one go.
     pub pause_target: u32,
     /// Garbage that may float, as a share of what is alive.
     pub memory_target: f64,
-    /// Net allocations of a mutator that make the smallest batch.
-    pub least_batch: u32,
+    /// Net allocations of a mutator that make a batch.
+    pub batch: u32,
 }
 
 impl Default for ConcurrentCountingSettings {
     fn default() -> Self {
-        Self { pause_target: 50, memory_target: 0.25, least_batch: 2_000 }
+        Self { pause_target: 50, memory_target: 0.17, batch: 700 }
     }
 }
 
@@ -192,21 +202,21 @@ impl Collector for ConcurrentCounting {
             default: "50",
             unit: "microseconds",
             range: "10..=100000",
-            meaning: "how long the act of a handshake may take, at 20 ns for each object that it handles",
+            meaning: "how long what is done in one go may take, at 20 ns for each object",
         },
         Setting {
             name: "memory-target",
-            default: "0.25",
+            default: "0.17",
             unit: "ratio",
             range: "0.05..=4",
             meaning: "old garbage that may float before a full cycle, by estimate, as a share of what is alive",
         },
         Setting {
-            name: "least-batch",
-            default: "2000",
+            name: "batch",
+            default: "700",
             unit: "objects",
             range: "1..=1000000",
-            meaning: "net allocations of a mutator that make a young cycle due, if it finds much",
+            meaning: "net allocations after which a mutator looks at what it has made, if the pause target allows so many",
         },
     ];
     const SIDE_TABLES: SideTables = SideTables::Generations;
@@ -223,7 +233,8 @@ impl Collector for ConcurrentCounting {
             inbox: Mutex::default(),
             limbo: Limbo::new(),
             waiting: Waiting::new(),
-            state: Mutex::default(),
+            last: Mutex::default(),
+            census: AtomicU64::new(0),
         })
     }
 
@@ -245,7 +256,7 @@ impl Collector for ConcurrentCounting {
     fn check(&self, inspection: &Inspection<'_, BiasedCount>) {
         let waiting = self.waiting.objects().into_iter();
         inspection.check_references(waiting.map(|object| ("a waiting finalizer", object)));
-        if !self.thread.is_idle() || !self.inbox().is_empty() {
+        if !self.thread.is_idle() {
             return;
         }
         inspection.check_counts();
@@ -263,8 +274,28 @@ impl ConcurrentCounting {
         self.inbox.lock().expect("nothing panics while it holds this lock")
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds this lock")
+    fn last(&self) -> MutexGuard<'_, Found> {
+        self.last.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// A mutator has come.
+    fn has_arrived(&self) {
+        // Relaxed: a hint until something is seen that it does, all of which it publishes.
+        self.census.fetch_add(1 << 32 | 1, Relaxed);
+    }
+
+    /// A mutator has gone.
+    fn has_left(&self) {
+        // Release: all that it has done comes before. Pairs with `is_alone`.
+        self.census.fetch_sub(1, Release);
+    }
+
+    /// Whether the mutator that asks is the only one: if it gets the same answer twice, it has been all the time, but for one
+    /// of which nothing was seen.
+    fn is_alone(&self) -> Option<u64> {
+        // Acquire: what those did that have left. Pairs with `has_left`.
+        let census = self.census.load(Acquire);
+        (census as u32 == 1).then_some(census)
     }
 }
 
@@ -274,52 +305,38 @@ impl Worker<'_> {
         let (collector, core) = (self.collector, &*self.seat.core);
         self.seat.answer();
         core.sample(self.seat.index);
-        let asked = collector.inbox().take_wish();
-        if asked.is_some() {
+        let is_asked = collector.inbox().take_wish();
+        if is_asked {
             self.gather();
         }
-        if asked.is_none() && collector.pace.skips() {
-            let objects = collector.inbox().make_old();
-            collector.pace.skip(objects);
-        }
-        let held = core.statistics().held().objects;
-        let extent = if collector.pace.is_full_due(held) { Extent::Full } else { Extent::Young };
-        let extent = asked.map_or(extent, |asked| asked.max(extent));
-        if asked.is_none() && extent == Extent::Young && collector.inbox().is_empty() {
+        let is_due = collector.pace.is_due(|| core.statistics().held().objects);
+        collector.inbox().make_old();
+        if !is_asked && !is_due {
             return;
         }
+        collector.pace.begin();
         collector.limbo.open();
-        let found = self.collect(extent);
+        let found = self.collect();
         self.empty_limbo();
         core.drain_vacant();
         // The seat may have been a mutator's.
         self.seat.drain_remote();
-        collector.state().last = found;
-        if !collector.inbox().is_empty() {
-            collector.thread.request();
-        }
+        *collector.last() = found;
     }
 
-    fn collect(&self, extent: Extent) -> Found {
+    fn collect(&self) -> Found {
         let (collector, core) = (self.collector, &*self.seat.core);
-        let batches = collector.inbox().take();
-        let large = Large::new(core);
-        let mapped = Mapped::new(&core.space.chunks(), &large.all);
-        let mut again = self.take_again();
-        again.retain(|object| mapped.has(object.address()));
-        let (candidates, mut flagged) = Candidates::new(core, batches, again, large, extent);
-        let guess = self.guess(&candidates, &mapped);
-        // In a full cycle those that are flagged are candidates like all others.
-        let examined =
-            guess.examined + if extent == Extent::Young { flagged.len() as u64 } else { 0 };
-        flagged.append(&mut self.summon(guess.suspects));
+        let candidates = Candidates::new(core);
+        let mapped = Mapped::new(&core.space.chunks(), &candidates.large);
+        let Guess { examined, suspects } = self.guess(&candidates, &mapped);
+        let flagged = self.summon(suspects);
         let garbage = self.validate(flagged, &mapped);
         let finalizers = self.finalize(&garbage.objects);
         let freed = if finalizers { self.keep(garbage.objects) } else { self.free(&garbage) };
-        candidates.promote(core, extent);
-        collector.pace.learn(extent, Learned { examined, freed: freed.objects });
+        core.space.settle_large(|_| true);
+        collector.pace.learn(Learned { examined, freed: freed.objects });
         self.seat.emit(Event::Collection {
-            generation: extent as u8,
+            generation: OLD,
             examined,
             freed: freed.objects,
             survived: examined - freed.objects,
@@ -329,14 +346,6 @@ impl Worker<'_> {
         Found { collected, finalizers }
     }
 
-    /// What was kept for finalizers that have all begun by now.
-    fn take_again(&self) -> Vec<Counted> {
-        if !self.collector.waiting.objects().is_empty() {
-            return Vec::new();
-        }
-        std::mem::take(&mut self.collector.state().again)
-    }
-
     /// A handshake: each mutator hands over what it has made, and its queue.
     fn gather(&self) {
         let (collector, seat) = (self.collector, self.seat);
@@ -344,7 +353,11 @@ impl Worker<'_> {
         let settled = Mutex::new(Vec::new());
         let asked = seat.core.world.handshake(seat.index, &|index| {
             if let Some(share) = shares.get(index) {
-                collector.inbox().push(Batch::take(index, share));
+                let mut batch = Batch::take(share);
+                let mut inbox = collector.inbox();
+                batch.append(std::mem::take(inbox.aged(index)));
+                collector.pace.have_become_old(batch.objects());
+                inbox.push(batch);
             }
             let mut references = collector.counting.settle_seat(index);
             settled

@@ -365,7 +365,7 @@ impl Snapshot {
             let spawn = |worker| {
                 let core = Arc::clone(&seat.core);
                 scope.spawn(move || {
-                    let seat = Seat::of_collector(core);
+                    let seat = Seat::new(core).of_collector();
                     let marked = marking.work(worker, || seat.answer());
                     seat.leave();
                     marked

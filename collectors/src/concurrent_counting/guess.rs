@@ -9,14 +9,21 @@
 //! 1. A word is taken for a reference only if it is the address of something in a chunk or in the mapping of a large object,
 //!    and followed only to a candidate.
 
-use super::{Counted, Worker, batch::Candidates};
+use super::{
+    Counted, Worker,
+    batch::{Candidates, forget_old, is_old},
+};
 use crate::{
     heap::layout::{CHUNK_BYTES, GRANULE, WORD},
     threads::sync::{atomic::Ordering::Relaxed, capacity},
 };
 
-/// Set in the scratch entry of a candidate. The bits below it count references from outside.
-pub(super) const CANDIDATE: u32 = 1 << 31;
+/// The scratch entry of a candidate that is held by nobody. Entries wrap below it, and below zero, for a while, since both
+/// steps of the subtraction are done in one pass.
+const GUESSED: u32 = 1 << 30;
+
+/// The entry of a candidate that is held from outside.
+const HELD: u32 = GUESSED + 1;
 
 /// Blocks between two safepoints of the collector's thread.
 const STRIDE: usize = capacity(8, 1);
@@ -40,47 +47,65 @@ impl Worker<'_> {
     /// Which of the candidates may be garbage. All that were garbage when this began are among the suspects.
     pub(super) fn guess(&self, candidates: &Candidates, mapped: &Mapped) -> Guess {
         let mut examined = 0;
-        self.each(candidates, |object| {
+        let mut count = |object: Counted| {
             let descriptor = object.descriptor();
-            if !descriptor.is_free() && !descriptor.is_acyclic() {
+            let is_candidate = !descriptor.is_free() && !descriptor.is_acyclic();
+            if is_candidate {
                 examined += 1;
-                set(object, CANDIDATE | estimate(object));
+                set(object, get(object).wrapping_add(GUESSED + estimate(object)));
+            }
+            is_candidate
+        };
+        let subtract = |object: Counted| {
+            mapped.each_child(object, |child| {
+                // No bit tells of large objects, but they have entries by now.
+                let is_large = child.may_be_large() && candidates.has_large(child);
+                let is_candidate = if is_large { is_guessed(get(child)) } else { is_old(child) };
+                if is_candidate {
+                    set(child, get(child).wrapping_sub(1));
+                }
+            });
+        };
+        candidates.large.iter().for_each(|&object| _ = count(object));
+        self.each(candidates, |object| {
+            if count(object) {
+                subtract(object);
+            } else {
+                forget_old(object);
             }
         });
-        self.each(candidates, |object| {
-            if get(object) & CANDIDATE != 0 {
-                mapped.each_child(object, |child| {
-                    let entry = get(child);
-                    if entry > CANDIDATE {
-                        set(child, entry - 1);
-                    }
-                });
-            }
-        });
-        let mut reached = Vec::new();
-        self.each(candidates, |object| {
-            if get(object) > CANDIDATE {
+        candidates.large.iter().for_each(|&object| subtract(object));
+        let mut behind = Vec::new();
+        let mut reach = |object: Counted| {
+            if is_held(get(object)) {
+                let here = object.address();
                 set(object, 0);
-                reached.push(object);
-                while let Some(object) = reached.pop() {
+                behind.push(object);
+                while let Some(object) = behind.pop() {
                     mapped.each_child(object, |child| {
-                        if get(child) & CANDIDATE != 0 {
+                        if !is_guessed(get(child)) {
+                        } else if child.address() > here {
+                            // Its turn comes, so that memory is visited in the order in which it lies.
+                            set(child, HELD);
+                        } else {
                             set(child, 0);
-                            reached.push(child);
+                            behind.push(child);
                         }
                     });
                 }
             }
-        });
+        };
+        self.each(candidates, &mut reach);
+        candidates.large.iter().for_each(|&object| reach(object));
         let mut suspects = Vec::new();
-        candidates.clear_entries(CANDIDATE, |object| suspects.push(object));
+        candidates.clear_entries(is_guessed, |object| suspects.push(object));
         Guess { examined, suspects }
     }
 
     #[inline(always)]
     fn each(&self, candidates: &Candidates, visit: impl FnMut(Counted)) {
         let mut blocks = 0;
-        candidates.each(visit, || {
+        candidates.each_in_blocks(visit, || {
             blocks += 1;
             if blocks % STRIDE == 0 {
                 self.seat.answer();
@@ -89,12 +114,24 @@ impl Worker<'_> {
     }
 }
 
+/// Whether an entry is that of a candidate which has not been reached.
+#[inline(always)]
+fn is_guessed(entry: u32) -> bool {
+    entry.wrapping_sub(GUESSED / 2) < GUESSED
+}
+
+/// Whether an entry is that of a candidate which is held from outside.
+#[inline(always)]
+fn is_held(entry: u32) -> bool {
+    is_guessed(entry) && entry >= HELD
+}
+
 /// By how many references a candidate seems to be held. One that waits to be destroyed may have none left, and is held by
 /// whoever destroys it.
 fn estimate(object: Counted) -> u32 {
     // SAFETY: the cell lies in a block that is mapped, and has been an object.
     let count = unsafe { object.header_of_cell() }.estimate();
-    count.clamp(1, CANDIDATE - 1)
+    count.clamp(1, GUESSED / 4)
 }
 
 impl Mapped {

@@ -1,8 +1,13 @@
-//! A mutator's side of concurrent counting: it counts, frees at once, and hands over what it has made.
+//! A mutator's side of concurrent counting: it counts, frees at once, looks at what it has made, and hands over the rest.
 
 use std::cell::Cell;
 
-use super::{Batch, ConcurrentCounting, Counted, limbo::is_large, pace::Extent, reclaim::clear};
+use super::{
+    Batch, ConcurrentCounting, Counted,
+    limbo::is_large,
+    pace::{Batches, Learned},
+    reclaim::clear,
+};
 use crate::{
     Cause, Collected, Progress,
     counts::{
@@ -13,18 +18,28 @@ use crate::{
         release::Release,
     },
     heap::{Kind, Seat},
-    threads::sync::{Arc, mutant},
+    threads::{
+        collector_thread::Round,
+        sync::{Arc, mutant},
+    },
 };
+
+/// As long as the rest of a release waits, so many objects of it are destroyed whenever one is made: some tens of
+/// nanoseconds, as long as it takes to make and use one.
+const DESTROYED_PER_ALLOCATION: u64 = 8;
 
 /// One mutator's side of it.
 pub struct ConcurrentCountingLocal {
-    seat: Seat<BiasedCount>,
-    holder: Holder<Counted>,
-    collector: Arc<ConcurrentCounting>,
-    /// Net allocations since the last hand-over.
-    count: Cell<u64>,
-    /// Above this, a hand-over is due.
-    limit: Cell<u64>,
+    pub(super) seat: Seat<BiasedCount>,
+    pub(super) holder: Holder<Counted>,
+    pub(super) collector: Arc<ConcurrentCounting>,
+    /// Net allocations since the last batch.
+    count: Cell<i64>,
+    /// Above this, there is something to attend to: a batch is complete, or the rest of a release waits.
+    limit: Cell<i64>,
+    batches: Cell<Batches>,
+    /// Whether releases run to their ends: the program waits for that.
+    is_in_a_hurry: Cell<bool>,
     /// Whether a collection that the program asked for has found finalizers, and has to go on when they have run.
     is_unfinished: Cell<bool>,
 }
@@ -32,51 +47,86 @@ pub struct ConcurrentCountingLocal {
 impl ConcurrentCountingLocal {
     pub(super) fn new(collector: Arc<ConcurrentCounting>, seat: Seat<BiasedCount>) -> Self {
         let holder = BiasedCount::hold(&collector.counting, &seat);
-        let limit = Cell::new(collector.pace.batch());
-        let (count, is_unfinished) = (Cell::new(0), Cell::new(false));
-        Self { seat, holder, collector, count, limit, is_unfinished }
+        collector.has_arrived();
+        let batches = collector.pace.batches();
+        Self {
+            seat,
+            holder,
+            collector,
+            count: Cell::new(0),
+            limit: Cell::new(batches.size),
+            batches: Cell::new(batches),
+            is_in_a_hurry: Cell::new(false),
+            is_unfinished: Cell::new(false),
+        }
     }
 
-    /// Hands over what has been made; says whether this mutator is too far ahead.
-    fn hand_over(&self) -> bool {
-        let batch = Batch::take(self.seat.index, &self.seat.share);
+    /// Hands over what has been made.
+    fn hand_over(&self) -> Option<Round> {
+        let mut batch = Batch::take(&self.seat.share);
+        batch.append(std::mem::take(self.collector.inbox().aged(self.seat.index)));
         self.send(batch)
     }
 
-    fn send(&self, batch: Batch) -> bool {
-        self.count.set(0);
-        self.limit.set(self.collector.pace.batch());
-        self.collector.inbox().push(batch)
+    /// Hands over a batch, and has it taken in if that is due. Gives the cycle under way if the next one is due before that
+    /// has ended: the collector does not keep up.
+    fn send(&self, batch: Batch) -> Option<Round> {
+        let (collector, thread) = (&self.collector, &self.collector.thread);
+        collector.pace.have_become_old(batch.objects());
+        let are_many = collector.inbox().push(batch);
+        if collector.pace.is_due(|| self.seat.core.statistics().held().objects) {
+            return thread.prompt();
+        }
+        if are_many {
+            thread.prompt();
+        }
+        None
     }
 
-    /// As many objects have been made as make a batch.
-    fn hand_over_full(&self) {
-        let pause = self.seat.pause(Cause::Handshake);
-        // What the collector has freed comes back in large runs, so that an allocation seldom has to look for cells.
+    /// Looks at what has been made since the last time and the time before, and hands the latter over; or, unless `must_look`,
+    /// hands over everything, if it is not worth a look.
+    fn end_batch(&self, must_look: bool) -> Learned {
+        let pause = self.seat.pause(Cause::Collection);
+        // What others have freed comes back in large runs, so that an allocation seldom has to look for cells.
         self.seat.share.drain_remote(&self.seat.core.space, self.collector.pace.portion());
-        let mut batch = Batch::take(self.seat.index, &self.seat.share);
-        if self.collector.pace.expects_garbage() {
-            batch = batch.flag();
+        let new = Batch::take(&self.seat.share);
+        let aged = std::mem::take(self.collector.inbox().aged(self.seat.index));
+        let mut batches = [new, aged];
+        self.count.set(0);
+        let mut learned = Learned::default();
+        let mut pacing = self.batches.get();
+        let is_skipped = pacing.skip() && !must_look;
+        if !is_skipped {
+            learned = self.collect_young(&mut batches);
+            pacing.learn(learned, &self.collector.pace);
         }
-        pause.end(self.count.get());
-        let is_ahead = self.send(batch);
-        let thread = &self.collector.thread;
-        let under_way = thread.prompt();
-        if is_ahead {
-            // If none has begun, one has just been asked for.
-            let round = under_way.unwrap_or_else(|| thread.request());
-            self.seat.stall(|| thread.wait(round));
+        self.batches.set(pacing);
+        pause.end(learned.examined);
+        let [new, mut aged] = batches;
+        if is_skipped {
+            aged.append(new);
+        } else {
+            *self.collector.inbox().aged(self.seat.index) = new;
         }
+        if let Some(round) = self.send(aged) {
+            let most = self.collector.pace.wait();
+            self.seat.stall(|| self.collector.thread.wait_at_most(round, most));
+        }
+        learned
+    }
+
+    /// Whether the rest of a release waits.
+    fn has_rest(&self) -> bool {
+        self.seat.dying.borrow().len() > self.seat.floor()
     }
 
     /// A cycle from its beginning to its end, of everything that has been made by now.
-    fn cycle(&self, extent: Extent) -> super::Found {
-        self.hand_over();
-        self.collector.inbox().wish(extent);
+    fn cycle(&self) -> super::Found {
+        self.collector.inbox().ask();
         let thread = &self.collector.thread;
         let round = thread.request();
         self.seat.stall(|| thread.wait(round));
-        self.collector.state().last
+        *self.collector.last()
     }
 
     /// Frees the cell of a dead object that the collector may be reading, or that is large.
@@ -116,7 +166,7 @@ impl Counting for ConcurrentCountingLocal {
 
     #[inline(always)]
     fn wants_attention(&self, kind: &Kind) -> bool {
-        let count = self.count.get() + u64::from(!kind.descriptor().is_acyclic());
+        let count = self.count.get() + i64::from(!kind.descriptor().is_acyclic());
         self.count.set(count);
         count > self.limit.get() || self.seat.attention()
     }
@@ -124,15 +174,27 @@ impl Counting for ConcurrentCountingLocal {
     fn attend_to(&self) {
         self.seat.answer();
         if self.seat.is_stressed() {
-            let mut batch = Batch::take(self.seat.index, &self.seat.share);
-            if self.seat.random_below(2) == 0 {
-                batch = batch.flag();
+            match self.seat.random_below(3) {
+                0 => _ = self.hand_over(),
+                _ => _ = self.end_batch(true),
             }
-            self.send(batch);
             self.collector.thread.request();
-        } else if self.count.get() > self.limit.get() {
-            self.hand_over_full();
+        } else if self.count.get() > self.batches.get().size {
+            self.end_batch(false);
         }
+        self.limit.set(self.batches.get().size);
+        if self.has_rest() {
+            self.go_on(DESTROYED_PER_ALLOCATION);
+        }
+    }
+
+    fn slice(&self) -> u64 {
+        if self.is_in_a_hurry.get() { u64::MAX } else { self.collector.pace.portion() as u64 }
+    }
+
+    fn put_off(&self) {
+        // Below every count: every allocation goes on.
+        self.limit.set(-1);
     }
 
     #[inline(always)]
@@ -156,15 +218,22 @@ impl Counting for ConcurrentCountingLocal {
             return;
         }
         if !object.descriptor().is_acyclic() {
-            self.count.set(self.count.get().saturating_sub(1));
+            self.count.set((self.count.get() - 1).max(0));
         }
         // SAFETY: by our caller.
         unsafe { self.seat.free(object) };
     }
 
     fn collect_up_to(&self, generation: usize) -> Collected {
-        let extent = if generation == 0 { Extent::Young } else { Extent::Full };
-        let found = self.cycle(extent);
+        self.is_in_a_hurry.set(true);
+        if self.has_rest() {
+            self.go_on(self.slice());
+        }
+        if generation == 0 {
+            let Learned { examined, freed } = self.end_batch(true);
+            return Collected { examined, freed };
+        }
+        let found = self.cycle();
         self.is_unfinished.set(found.finalizers);
         found.collected
     }
@@ -182,21 +251,21 @@ impl Counting for ConcurrentCountingLocal {
                 if self.is_unfinished.take() {
                     // What the finalizers did not keep is freed by the collection that found it, as far as the program
                     // sees.
-                    self.seat.finish(self.cycle(Extent::Full).collected);
+                    self.seat.finish(self.cycle().collected);
                     continue;
                 }
             }
-            if self.seat.dying.borrow().len() <= self.seat.floor() {
-                return None;
-            }
+            self.is_in_a_hurry.set(false);
+            return None;
         }
     }
 
     fn left(&self) {
         self.hand_over();
+        self.collector.has_left();
     }
 
     fn progress(&self) -> Vec<Progress> {
-        self.collector.pace.progress(self.count.get())
+        self.collector.pace.progress(self.count.get(), self.batches.get().size)
     }
 }

@@ -11,24 +11,24 @@ use crate::{
 const PROTOCOL: &str = "validation beside mutators";
 
 /// A heap whose cycles the model runs itself.
-struct Place {
+pub(super) struct Place {
     core: Arc<Core<BiasedCount>>,
     collector: Arc<ConcurrentCounting>,
 }
 
 /// One mutator.
-struct Mutator {
-    local: ConcurrentCountingLocal,
+pub(super) struct Mutator {
+    pub(super) local: ConcurrentCountingLocal,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let core = Arc::new(Core::new(Options::default(), SideTables::Generations, false));
         let settings = ConcurrentCountingSettings::default();
         Self { core, collector: Arc::new(ConcurrentCounting::new(settings).unwrap()) }
     }
 
-    fn attach(&self) -> Mutator {
+    pub(super) fn attach(&self) -> Mutator {
         let seat = Seat::new(Arc::clone(&self.core));
         let local = ConcurrentCountingLocal::new(Arc::clone(&self.collector), seat);
         Mutator { local }
@@ -36,7 +36,7 @@ impl Place {
 
     /// What the collector's thread does with suspects.
     fn work<R>(&self, work: impl FnOnce(&Worker<'_>) -> R) -> R {
-        let seat = Seat::of_collector(Arc::clone(&self.core));
+        let seat = Seat::new(Arc::clone(&self.core)).of_collector();
         let holder = Holder::of_nobody(&self.collector.counting);
         let result = work(&Worker { collector: &self.collector, seat: &seat, holder: &holder });
         seat.core.world.detach(seat.index);
@@ -64,7 +64,7 @@ impl Place {
         Mapped::new(&self.core.space.chunks(), &[])
     }
 
-    fn held(&self) -> u64 {
+    pub(super) fn held(&self) -> u64 {
         self.core.statistics().held().objects
     }
 }
@@ -75,32 +75,32 @@ impl Mutator {
         self.local.allocate(&kind).unwrap()
     }
 
-    fn alloc(&self) -> Counted {
+    pub(super) fn alloc(&self) -> Counted {
         self.alloc_with(false)
     }
 
-    fn store(&self, owner: Counted, value: Option<Counted>) {
+    pub(super) fn store(&self, owner: Counted, value: Option<Counted>) {
         // SAFETY: models hold what they use; objects have one slot.
         unsafe { self.local.store(owner, 0, value) };
     }
 
-    fn load(&self, owner: Counted) -> Option<Counted> {
+    pub(super) fn load(&self, owner: Counted) -> Option<Counted> {
         // SAFETY: as above.
         unsafe { self.local.load(owner, 0) }
     }
 
-    fn swap(&self, owner: Counted, value: Option<Counted>) -> Option<Counted> {
+    pub(super) fn swap(&self, owner: Counted, value: Option<Counted>) -> Option<Counted> {
         // SAFETY: as above.
         unsafe { self.local.swap(owner, 0, value) }
     }
 
-    fn release(&self, root: Counted) {
+    pub(super) fn release(&self, root: Counted) {
         // SAFETY: the root is not used again.
         unsafe { self.local.release(root) };
     }
 
     /// A root for an object that somebody holds.
-    fn adopt(&self, object: Counted) -> Counted {
+    pub(super) fn adopt(&self, object: Counted) -> Counted {
         // SAFETY: as above.
         unsafe { self.local.retain(object) }
     }
@@ -120,8 +120,13 @@ impl Mutator {
         }
     }
 
+    /// Drops what others have left to this mutator.
+    pub(super) fn settle(&self) {
+        crate::counts::release::Release::settle(&self.local);
+    }
+
     /// Detaches.
-    fn leave(self) {
+    pub(super) fn leave(self) {
         while !self.local.leave() {}
         let seat = self.local.seat();
         seat.core.world.detach(seat.index);

@@ -2,8 +2,9 @@
 
 use super::{
     Counted, Worker,
-    guess::{CANDIDATE, get, set},
-    suspects::{Garbage, each_child},
+    batch::forget_old,
+    guess::{get, set},
+    suspects::{CANDIDATE, Garbage, each_child},
 };
 use crate::{
     Amount,
@@ -32,13 +33,12 @@ impl Worker<'_> {
         is_needed
     }
 
-    /// Lets garbage be for now: it is looked at again when its finalizers have been run.
+    /// Lets garbage be for now: it is old still, and the next cycle looks at it again.
     pub(super) fn keep(&self, garbage: Vec<Counted>) -> Amount {
-        for &object in &garbage {
+        for object in garbage {
             set(object, 0);
             self.acquit(object);
         }
-        self.collector.state().again = garbage;
         Amount::default()
     }
 
@@ -53,7 +53,10 @@ impl Worker<'_> {
         let mut freed = Amount::default();
         for portion in objects.chunk_by(|one, other| one.block().owner() == other.block().owner()) {
             for portion in portion.chunks(STRIDE) {
-                portion.iter().for_each(|&object| set(object, 0));
+                for &object in portion {
+                    set(object, 0);
+                    forget_old(object);
+                }
                 freed += self.free_portion(portion);
                 if !is_in_one_go {
                     self.seat.answer();

@@ -9,7 +9,7 @@
 
 use super::{
     Counted, Worker,
-    guess::{CANDIDATE, Mapped, get, set},
+    guess::{Mapped, get, set},
 };
 use crate::{
     counts::{
@@ -20,8 +20,14 @@ use crate::{
     threads::sync::{Mutex, MutexGuard, atomic::Ordering::Acquire, mutant},
 };
 
+/// Set in the scratch entry of a suspect that is being validated. The bits below it count references.
+pub(super) const CANDIDATE: u32 = 1 << 31;
+
 /// How often the rest is validated after some have turned out to be alive.
 const ATTEMPTS: usize = 8;
+
+/// How many suspects ahead memory is fetched.
+const AHEAD: usize = 8;
 
 /// The bit of a slot that locks it.
 const LOCKED: usize = 1;
@@ -75,12 +81,18 @@ impl Worker<'_> {
             let Some(list) = lists.get(seat) else { return };
             let mut list = lock(list);
             let end = list.suspects.len().min(list.done.saturating_add(portion));
-            let is_suspect =
-                |suspect: &&Counted| is_of(**suspect, &shares[seat]) && suspect.header().suspect();
-            let now: Vec<Counted> =
-                list.suspects[list.done..end].iter().filter(is_suspect).copied().collect();
+            let coming = &list.suspects[list.done..end];
+            let mut now = Vec::with_capacity(coming.len());
+            for (index, &suspect) in coming.iter().enumerate() {
+                if let Some(ahead) = coming.get(index + AHEAD) {
+                    ahead.prefetch();
+                }
+                if is_of(suspect, &shares[seat]) && suspect.header().suspect() {
+                    now.push(suspect);
+                }
+            }
             list.done = end;
-            lock(&flagged).extend(now);
+            lock(&flagged).append(&mut now);
         };
         loop {
             for (seat, list) in lists.iter().enumerate() {

@@ -112,6 +112,16 @@ pub trait Counting {
     #[inline(always)]
     fn condemn(&self, _object: Object<Self::Count>) {}
 
+    /// How many objects a release destroys before the rest is put off. Default: all of them.
+    #[inline(always)]
+    fn slice(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// The rest of a release has been put off. Default: that does not happen.
+    #[inline(always)]
+    fn put_off(&self) {}
+
     /// Frees the cell of an object that has given up its references.
     ///
     /// # Safety
@@ -256,6 +266,11 @@ unsafe impl<L: Counting> Local<L::Count> for L {
     }
 
     fn leave(&self) -> bool {
+        if !self.place().dying.borrow().is_empty() {
+            // What was put off ends here, slice by slice: nobody waits for this mutator in between.
+            self.go_on(self.slice());
+            return false;
+        }
         if !L::Count::leave(self.holder()) {
             self.settle();
             return false;

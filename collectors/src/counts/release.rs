@@ -4,6 +4,10 @@
 //! nodes needs no more of the thread's stack than the drop of one. Parents die before what they held, and what an
 //! earlier slot held before what a later one did.
 //!
+//! A collector may want the release of much to be cut into slices ([`Counting::slice`]). Then what is left of it stays on
+//! the stack, and goes on when the collector says; what is dropped meanwhile is released first. (After J. Weizenbaum,
+//! *Symmetric list processor*, Communications of the ACM, 1963, who put off all of it.)
+//!
 //! # Invariants
 //!
 //! 1. An object on the stack has no references, and nobody but its mutator knows of it.
@@ -108,24 +112,40 @@ pub(crate) trait Release: Counting {
     #[inline(never)]
     fn destroy_all(&self, object: Counted<Self>) {
         self.condemn(object);
-        self.place().dying.borrow_mut().push(object);
+        let seat = self.place();
+        let below = {
+            let mut dying = seat.dying.borrow_mut();
+            dying.push(object);
+            dying.len() - 1
+        };
         // If finalizers wait already, we are inside of too many: the outermost goes on with this one.
-        if self.place().condition() == Condition::Normal {
-            self.go_on();
+        if seat.condition() == Condition::Normal {
+            self.go_on_above(below, self.slice());
         }
     }
 
-    /// Goes on with the release under way until it ends or a finalizer has to be run.
-    fn go_on(&self) {
+    /// Goes on with the release under way until it ends, a finalizer has to be run, or `most` objects are destroyed.
+    fn go_on(&self, most: u64) {
+        self.go_on_above(self.place().floor(), most);
+    }
+
+    /// As `go_on`, leaving the lowest `below` objects of the stack where they are.
+    fn go_on_above(&self, below: usize, most: u64) {
         let seat = self.place();
         let mut dying = seat.dying.borrow_mut();
         let mut cascade = seat.cascade();
-        while dying.len() > seat.floor() {
+        let mut left = most;
+        while dying.len() > below {
             let object = dying[dying.len() - 1];
             if must_be_finalized(object) {
                 seat.set_condition(Condition::Finalizers);
                 break;
             }
+            if left == 0 {
+                self.put_off();
+                break;
+            }
+            left -= 1;
             dying.pop();
             self.give_up_references(object, &mut dying);
             cascade.destroys_one();
@@ -153,16 +173,18 @@ pub(crate) trait Release: Counting {
 
     /// The next object whose finalizer has to be run, with one reference for it.
     fn next_dying_finalizer(&self) -> Option<Counted<Self>> {
-        self.go_on();
+        self.go_on(self.slice());
         let seat = self.place();
         let mut dying = seat.dying.borrow_mut();
-        if dying.len() <= seat.floor() {
-            seat.set_condition(Condition::Normal);
-            return None;
+        let is_next = |object: &mut Counted<Self>| must_be_finalized(*object);
+        if dying.len() > seat.floor()
+            && let Some(object) = dying.pop_if(is_next)
+        {
+            object.header().revive();
+            return Some(object);
         }
-        let object = dying.pop()?;
-        object.header().revive();
-        Some(object)
+        seat.set_condition(Condition::Normal);
+        None
     }
 }
 

@@ -73,12 +73,11 @@ impl<H: Header> Seat<H> {
         }
     }
 
-    /// The place of a thread of the collector's own. What it does is nobody's pause.
-    pub(crate) fn of_collector(core: Arc<Core<H>>) -> Self {
-        let seat = Self::new(core);
-        seat.in_pause.set(true);
-        seat.report_work();
-        seat
+    /// As the place of the calling thread, which is a collector's own. What it does is nobody's pause.
+    pub(crate) fn of_collector(self) -> Self {
+        self.in_pause.set(true);
+        self.report_work();
+        self
     }
 
     /// Lets the observer see what this thread of the collector's own has done so far.

@@ -40,15 +40,6 @@ pub struct OutOfMemory {
     pub limit: u64,
 }
 
-/// Which large objects are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Recency {
-    /// All.
-    Any,
-    /// Those that are not yet old.
-    Recent,
-}
-
 /// Which side tables a collector uses; the others are never touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SideTables {
@@ -262,14 +253,10 @@ impl Space {
         self.state().chunks.clone()
     }
 
-    /// The large objects of some recency; not those that are being made, or have been freed and wait for
-    /// an audit, which may unmap them at any time.
-    pub(crate) fn large_objects<H: Header>(&self, recency: Recency) -> Vec<Object<H>> {
-        let state = self.state();
-        let all = state.large.iter().map(|(block, _)| block);
-        let objects = all.flat_map(|block| block.objects());
-        let is_recent = |object: &Object<H>| state.recent.contains(&object.block());
-        objects.filter(|object| recency == Recency::Any || is_recent(object)).collect()
+    /// The large objects; not those that are being made, or have been freed and wait for an audit, which may unmap them at
+    /// any time.
+    pub(crate) fn large_objects<H: Header>(&self) -> Vec<Object<H>> {
+        self.state().large.iter().flat_map(|(block, _)| block.objects()).collect()
     }
 
     /// The blocks of all large objects.

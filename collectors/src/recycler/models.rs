@@ -48,7 +48,7 @@ impl Place {
 
     /// Epochs, one after the other.
     fn epochs(&self, wishes: &[Wish]) {
-        let seat = Seat::of_collector(Arc::clone(&self.core));
+        let seat = Seat::new(Arc::clone(&self.core)).of_collector();
         for &wish in wishes {
             self.collector.process(&seat, wish);
         }

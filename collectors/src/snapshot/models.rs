@@ -46,7 +46,7 @@ impl Place {
 
     /// One cycle.
     fn cycle(&self) {
-        let seat = Seat::of_collector(Arc::clone(&self.core));
+        let seat = Seat::new(Arc::clone(&self.core)).of_collector();
         self.collector.cycle(&seat);
         self.core.world.detach(seat.index);
     }

@@ -7,7 +7,7 @@
 use super::{COLOURS, Traced};
 use crate::{
     Amount,
-    heap::{Seat, space::Recency},
+    heap::Seat,
     marking::is_marked,
     threads::sync::{atomic::Ordering::Relaxed, capacity},
 };
@@ -35,7 +35,7 @@ pub(super) fn sweep(seat: &Seat<()>, colour: u32) -> Amount {
         }
     }
     seat.answer();
-    for object in space.large_objects(Recency::Any) {
+    for object in space.large_objects() {
         if is_marked(object, old) {
             freed += free(seat, object);
         }

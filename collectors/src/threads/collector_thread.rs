@@ -15,13 +15,17 @@
 //! |----------|------------------------------|----------|----------|
 //! | `state`  | whoever asks, and the thread | the same | the lock |
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use super::message_of;
 use super::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, mutant,
         thread::{self, JoinHandle},
+        wait_for,
     },
     world::World,
 };
@@ -67,10 +71,13 @@ impl CollectorThread {
             return;
         }
         state.is_started = true;
-        let (this, core) = (Arc::clone(self), Arc::clone(core));
+        let this = Arc::clone(self);
+        // Here, and not when the thread comes to it, so that no seat that a mutator gives up becomes the thread's: the next
+        // mutator is to have it.
+        let seat = Seat::new(Arc::clone(core));
         let mut work = work;
         state.handle = Some(thread::spawn(move || {
-            let seat = Seat::of_collector(core);
+            let seat = seat.of_collector();
             this.serve(&seat.core.world, seat.index, || {
                 work(&seat);
                 seat.report_work();
@@ -103,9 +110,22 @@ impl CollectorThread {
 
     /// Waits for the end of `round`; the caller is blocked. Says whether it has ended, rather than the thread.
     pub(crate) fn wait(&self, round: Round) -> bool {
+        self.wait_at_most(round, None)
+    }
+
+    /// As `wait`, but no longer than `most`, if that is given.
+    pub(crate) fn wait_at_most(&self, round: Round, most: Option<Duration>) -> bool {
         let mut state = self.state();
         while state.ended < round.0 && !state.has_failed && !state.is_closing {
-            state = self.wait_for_change(state);
+            let Some(most) = most else {
+                state = self.wait_for_change(state);
+                continue;
+            };
+            let (now, is_over) = wait_for(&self.changed, state, most);
+            state = now;
+            if is_over {
+                break;
+            }
         }
         state.ended >= round.0
     }

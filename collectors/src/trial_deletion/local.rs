@@ -89,7 +89,7 @@ impl TrialDeletionLocal {
                 break;
             }
             // What only the garbage held, without being part of a cycle, dies and may have been the last to hold another.
-            self.go_on();
+            self.go_on(self.slice());
         }
         if reason == Reason::Due {
             self.collector.candidates.learn(garbage);

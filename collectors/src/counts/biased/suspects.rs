@@ -9,12 +9,19 @@
 //! A suspect that dies all the same is left to the collector as a cell, since that may be reading it: `DOOMED` says so
 //! until the collector acquits the object. Of both, whoever comes second has the cell.
 //!
+//! A mutator may also flag what it owns, and while it stands still look at that: nobody else can end it, so it need not be
+//! merged, and its cell is left to nobody (`concurrent_counting/young.rs`).
+//!
 //! # Invariants
 //!
-//! 1. `SUSPECT` implies `MERGED`, and that no reference has been dropped since it was set.
+//! 1. `SUSPECT` implies that no reference has been dropped since it was set, unless the last one that others can count off
+//!    waits in the owner's queue, and, but for what its owner looks at, `MERGED`.
 //! 2. The cell of an object that is `DOOMED` is no other object's before the collector has acquitted it.
 
-use super::{BiasedCount, DOOMED, FINALIZED, MERGED, ONE, QUEUED, SUSPECT, count_in};
+use super::{
+    super::merge::Holder, BiasedCount, DOOMED, FINALIZED, MERGED, ONE, QUEUED, SUSPECT, count_in,
+};
+use crate::heap::Object;
 use crate::threads::sync::{
     atomic::Ordering::{AcqRel, Acquire, Relaxed, Release},
     mutant,
@@ -22,6 +29,9 @@ use crate::threads::sync::{
 
 /// That the mutator has left a dead suspect's cell. The bit has no other meaning once the count is merged.
 const LEFT: u32 = QUEUED;
+
+/// Set in the owner's field of an object that its owner looks at. It never counts so many.
+const LOOKED_AT: u32 = 1 << 31;
 
 /// What has become of a suspect that is acquitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +85,64 @@ impl BiasedCount {
     pub(crate) fn suspect_if_merged(&self) -> bool {
         // Relaxed: a hint: once merged, a count stays so.
         self.shared.load(Relaxed) & MERGED != 0 && self.suspect()
+    }
+
+    /// If `holder` owns the object and is not looking at it yet, its owner's field holds `place` from now on; gives what it
+    /// held.
+    #[inline(always)]
+    pub(crate) fn look_at(&self, holder: &Holder<Object<Self>>, place: usize) -> Option<u32> {
+        if !self.is_owned_by(holder.number()) {
+            return None;
+        }
+        let local = self.local.get();
+        (local & LOOKED_AT == 0).then(|| {
+            self.look_on(place);
+            local
+        })
+    }
+
+    /// The owner's field of an object that is looked at holds `place` from now on.
+    #[inline(always)]
+    pub(crate) fn look_on(&self, place: usize) {
+        self.local.set(LOOKED_AT | place as u32);
+    }
+
+    /// What the owner's field holds of an object of `holder`'s that is looked at.
+    #[inline(always)]
+    pub(crate) fn place_in_look(&self, holder: &Holder<Object<Self>>) -> Option<usize> {
+        let held = if self.is_owned_by(holder.number()) { self.local.get() } else { 0 };
+        (held & LOOKED_AT != 0).then_some((held & !LOOKED_AT) as usize)
+    }
+
+    /// Gives the owner's field back what it held.
+    pub(crate) fn look_away(&self, local: u32) {
+        self.local.set(local);
+    }
+
+    /// The owner flags the object.
+    #[inline(always)]
+    pub(crate) fn flag(&self) {
+        // Acquire: all that others did who have dropped a reference before: none is found in a slot that was taken out, and if
+        // this is the end, it comes after. Pairs with `drop_shared`.
+        self.shared.fetch_or(SUSPECT, Acquire);
+    }
+
+    /// The owner takes the flag away.
+    pub(crate) fn unflag(&self) {
+        // Relaxed: whoever holds a reference cannot lose it; the flag says nothing any more.
+        self.shared.fetch_and(!SUSPECT, Relaxed);
+    }
+
+    /// How many references to an object are counted of which its owner has counted `local`: if none has been dropped since it
+    /// was flagged, or, without flags, if none waits in a queue.
+    #[inline(always)]
+    pub(crate) fn counted(&self, local: u32, has_flag: bool) -> Option<u32> {
+        // Relaxed: a hint if it is late: the reader of a slot has seen what was counted before that was written, and who has
+        // dropped a reference since the flag was set cannot have held the last ones.
+        let word = self.shared.load(Relaxed);
+        let has_lost_flag = has_flag && word & SUSPECT == 0 && !mutant("look past a flag");
+        let was_dropped = word & QUEUED != 0 || has_lost_flag;
+        (!was_dropped).then(|| local.wrapping_add_signed(count_in(word)))
     }
 
     /// How many references to the suspect are counted, if none has been dropped.
