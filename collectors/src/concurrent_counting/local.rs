@@ -7,6 +7,7 @@ use super::{
     limbo::is_large,
     pace::{Batches, Learned},
     reclaim::clear,
+    young::collect_young,
 };
 use crate::{
     Cause, Collected, Progress,
@@ -97,7 +98,7 @@ impl ConcurrentCountingLocal {
         let mut pacing = self.batches.get();
         let is_skipped = pacing.skip() && !must_look;
         if !is_skipped {
-            learned = self.collect_young(&mut batches);
+            learned = collect_young(self, &mut batches);
             pacing.learn(learned, &self.collector.pace);
         }
         self.batches.set(pacing);

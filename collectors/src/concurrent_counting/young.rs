@@ -28,7 +28,7 @@ const ATTEMPTS: usize = 8;
 /// What a mutator looks at.
 struct Look<'l> {
     local: &'l ConcurrentCountingLocal,
-    /// Its young objects that nobody else can end; `None` are those that have been let go.
+    /// Its young objects that nobody else can end, those included that the attempt under way has let go.
     objects: Vec<Looked>,
     /// Who was there when this began, if the mutator was alone.
     alone: Option<u64>,
@@ -46,24 +46,22 @@ struct Looked {
     is_alive: bool,
 }
 
-impl ConcurrentCountingLocal {
-    /// Looks at what this mutator has made and frees what is garbage; the batches keep the rest. Garbage with finalizers is
-    /// kept as well, and its finalizers wait to be run.
-    pub(super) fn collect_young(&self, batches: &mut [Batch; 2]) -> Learned {
-        let mut look = Look::new(self, batches);
-        let examined = look.objects.len() as u64;
-        look.acquit();
-        let freed = look.end();
-        batches.iter_mut().for_each(|batch| batch.retain(|object| !object.descriptor().is_free()));
-        self.place().emit(Event::Collection {
-            generation: 0,
-            examined,
-            freed: freed.objects,
-            survived: examined - freed.objects,
-            freed_bytes: freed.bytes,
-        });
-        Learned { examined, freed: freed.objects }
-    }
+/// Looks at what the mutator of `local` has made and frees what is garbage; the batches keep the rest. Garbage with finalizers
+/// is kept as well, and its finalizers wait to be run.
+pub(super) fn collect_young(local: &ConcurrentCountingLocal, batches: &mut [Batch; 2]) -> Learned {
+    let mut look = Look::new(local, batches);
+    let examined = look.objects.len() as u64;
+    look.acquit();
+    let freed = look.end();
+    batches.iter_mut().for_each(|batch| batch.retain(|object| !object.descriptor().is_free()));
+    local.place().emit(Event::Collection {
+        generation: 0,
+        examined,
+        freed: freed.objects,
+        survived: examined - freed.objects,
+        freed_bytes: freed.bytes,
+    });
+    Learned { examined, freed: freed.objects }
 }
 
 impl<'l> Look<'l> {
@@ -157,9 +155,16 @@ impl<'l> Look<'l> {
 
     /// The object at `place` is alive.
     fn let_go(&mut self, place: usize) {
-        let looked = &mut self.objects[place];
-        if !std::mem::replace(&mut looked.is_alive, true) {
-            self.local.look_away(looked.object, looked.local, self.alone.is_none());
+        if !std::mem::replace(&mut self.objects[place].is_alive, true) {
+            self.look_away(self.objects[place]);
+        }
+    }
+
+    /// Stops looking at an object.
+    fn look_away(&self, Looked { object, local, .. }: Looked) {
+        object.header().look_away(local);
+        if self.alone.is_none() {
+            object.header().unflag();
         }
     }
 
@@ -207,22 +212,10 @@ impl<'l> Look<'l> {
         if dying.is_empty() {
             return false;
         }
-        for looked in &self.objects {
-            self.local.look_away(looked.object, looked.local, self.alone.is_none());
-        }
+        self.objects.iter().for_each(|&looked| self.look_away(looked));
         dying.iter().for_each(|object| object.header().summon());
         self.local.collector.waiting.extend(&self.local.place().core, &dying);
         true
-    }
-}
-
-impl ConcurrentCountingLocal {
-    /// Stops looking at an object, of which the owner has counted `local` references.
-    fn look_away(&self, object: Counted, local: u32, is_flagged: bool) {
-        object.header().look_away(local);
-        if is_flagged {
-            object.header().unflag();
-        }
     }
 }
 

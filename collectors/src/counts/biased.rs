@@ -55,7 +55,7 @@ use crate::{
             Ordering::{AcqRel, Acquire, Relaxed, Release},
             fence,
         },
-        capacity, mutant,
+        capacity, mutant, thread,
     },
 };
 
@@ -346,7 +346,15 @@ impl Header for BiasedCount {
     }
 
     fn count(&self) -> Option<u64> {
-        Some(u64::from(self.references()))
+        // While its owner looks at the object, which takes some microseconds and waits for nobody, nobody else can tell.
+        let local = loop {
+            match self.local.get() {
+                local if local & suspects::LOOKED_AT == 0 => break local,
+                _ => thread::yield_now(),
+            }
+        };
+        // Relaxed: a statistic.
+        Some(local.wrapping_add_signed(count_in(self.shared.load(Relaxed))).into())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
         Counted,
         batch::Batch,
         models::{Mutator, Place},
+        young::collect_young,
     },
     threads::sync::{explore, scope, thread},
 };
@@ -60,7 +61,7 @@ fn explore_look(
 /// The maker looks at all that it has made.
 fn look(maker: &Mutator) {
     let mut batches = [Batch::take(&maker.local.seat().share), Batch::default()];
-    maker.local.collect_young(&mut batches);
+    collect_young(&maker.local, &mut batches);
 }
 
 /// Gives the holder an object.

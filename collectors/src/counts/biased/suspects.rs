@@ -31,7 +31,7 @@ use crate::threads::sync::{
 const LEFT: u32 = QUEUED;
 
 /// Set in the owner's field of an object that its owner looks at. It never counts so many.
-const LOOKED_AT: u32 = 1 << 31;
+pub(super) const LOOKED_AT: u32 = 1 << 31;
 
 /// What has become of a suspect that is acquitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
