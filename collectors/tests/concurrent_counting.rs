@@ -141,6 +141,27 @@ fn what_is_left_of_a_release_ends_with_its_mutator() {
     assert_eq!(heap.statistics().held().objects, 0);
 }
 
+#[test]
+fn a_wide_object_that_lies_where_a_large_one_could_is_freed_as_well() {
+    let heap = heap(100, Options::default());
+    let class = heap.class(Layout::new("Wide"));
+    let mutator = heap.attach();
+    let alloc = || mutator.alloc_with(&class, 300).unwrap();
+    // A ring over more than one chunk of 4 MiB, the first cell of which is where large objects lie in theirs.
+    let (first, mut last) = (alloc(), alloc());
+    first.set(0, Some(&last));
+    for _ in 0..4_000 {
+        let next = alloc();
+        last.set(0, Some(&next));
+        last = next;
+    }
+    last.set(0, Some(&first));
+    mutator.collect();
+    drop((first, last));
+    mutator.collect();
+    assert_eq!(heap.statistics().held().objects, 0);
+}
+
 /// The most objects that were destroyed in one go, as far as that was clocked.
 #[derive(Default)]
 struct Cascades(Mutex<u64>);
