@@ -202,14 +202,14 @@ impl Collector for ConcurrentCounting {
             default: "50",
             unit: "microseconds",
             range: "10..=100000",
-            meaning: "how long what is done in one go may take, at 20 ns for each object",
+            meaning: "how long what is done in one go may take, at 12 ns for each young object and 20 for each suspect",
         },
         Setting {
             name: "memory-target",
             default: "0.17",
             unit: "ratio",
             range: "0.05..=4",
-            meaning: "old garbage that may float before a full cycle, by estimate, as a share of what is alive",
+            meaning: "old garbage that may float before a cycle, by estimate, as a share of what is alive",
         },
         Setting {
             name: "batch",

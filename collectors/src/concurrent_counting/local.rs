@@ -1,6 +1,6 @@
 //! A mutator's side of concurrent counting: it counts, frees at once, looks at what it has made, and hands over the rest.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use super::{
     Batch, ConcurrentCounting, Counted,
@@ -63,25 +63,27 @@ impl ConcurrentCountingLocal {
     }
 
     /// Hands over what has been made.
-    fn hand_over(&self) -> Option<Round> {
+    fn hand_over(&self) {
         let mut batch = Batch::take(&self.seat.share);
         batch.append(std::mem::take(self.collector.inbox().aged(self.seat.index)));
-        self.send(batch)
+        self.send(batch);
     }
 
-    /// Hands over a batch, and has it taken in if that is due. Gives the cycle under way if the next one is due before that
-    /// has ended: the collector does not keep up.
-    fn send(&self, batch: Batch) -> Option<Round> {
+    /// Hands over a batch, and has it taken in if that is due. Gives what there is to wait for, and how long, if the next cycle
+    /// is due before the one under way has ended: the collector does not keep up.
+    fn send(&self, batch: Batch) -> Option<(Round, Option<Duration>)> {
         let (collector, thread) = (&self.collector, &self.collector.thread);
         collector.pace.have_become_old(batch.objects());
         let are_many = collector.inbox().push(batch);
-        if collector.pace.is_due(|| self.seat.core.statistics().held().objects) {
-            return thread.prompt();
+        let is_due = collector.pace.is_due(|| self.seat.core.statistics().held().objects);
+        let under_way = if is_due || are_many { thread.prompt() } else { None };
+        if !is_due {
+            return None;
         }
-        if are_many {
-            thread.prompt();
-        }
-        None
+        let most = collector.pace.wait();
+        // A thread that has been asked and does not get to run keeps up no better.
+        let asked_for = || most.is_none().then(|| thread.request());
+        under_way.or_else(asked_for).map(|round| (round, most))
     }
 
     /// Looks at what has been made since the last time and the time before, and hands the latter over; or, unless `must_look`,
@@ -109,8 +111,7 @@ impl ConcurrentCountingLocal {
         } else {
             *self.collector.inbox().aged(self.seat.index) = new;
         }
-        if let Some(round) = self.send(aged) {
-            let most = self.collector.pace.wait();
+        if let Some((round, most)) = self.send(aged) {
             self.seat.stall(|| self.collector.thread.wait_at_most(round, most));
         }
         learned
@@ -176,7 +177,7 @@ impl Counting for ConcurrentCountingLocal {
         self.seat.answer();
         if self.seat.is_stressed() {
             match self.seat.random_below(3) {
-                0 => _ = self.hand_over(),
+                0 => self.hand_over(),
                 _ => _ = self.end_batch(true),
             }
             self.collector.thread.request();
